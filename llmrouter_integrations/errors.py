@@ -383,7 +383,5 @@ class BudgetExceeded(RouterError):  # noqa: N818  (a public name fixed by the de
 
 
 def _tell(reason: str, attempts: tuple[Attempt, ...]) -> str:
-    told = "; ".join(
-        f"{a.target}: {a.error or a.outcome} ({a.duration_s:.2f} s)" for a in attempts
-    )
+    told = "; ".join(f"{a.target}: {a.error or a.outcome} ({a.duration_s:.2f} s)" for a in attempts)
     return f"{reason}: {told}" if told else f"{reason}; no target was tried"

@@ -1,0 +1,1 @@
+"""What is remembered between requests: health, cooldowns, latency. One contract, several stores."""

@@ -1,0 +1,4 @@
+"""Provider protocols, sans-IO: a :class:`~llmrouter_integrations.messages.Request` to bytes and
+bytes to a :class:`~llmrouter_integrations.messages.Response` or chunks. Nothing here opens a
+socket.
+"""
