@@ -111,7 +111,7 @@ class AudioPart:
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A document or a video: one of ``data`` (base64), ``url``, ``file_id`` (its issuer's), ``text``."""
+    """A document or a video: one of ``data`` (base64), ``url``, ``file_id`` or ``text``."""
 
     data: str | None = None
     url: str | None = None
