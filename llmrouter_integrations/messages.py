@@ -8,7 +8,6 @@ Parts that only their issuer understands are kept for it and left out for all ot
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -55,7 +54,25 @@ FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "refusa
 cut it; ``refusal``: the model declined; ``unknown``: a reason this package has no word for (the
 vendor's own stands in ``Response.raw_finish_reason``)."""
 
-EMPTY_MAP: Mapping[str, Any] = MappingProxyType({})
+
+class _EmptyMap(dict[str, Any]):
+    """No entries, ever. Hashable (a dataclass default must be), picklable, and JSON to orjson."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __reduce__(self) -> str:
+        return "EMPTY_MAP"
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("EMPTY_MAP is shared and takes no entries")
+
+    __setitem__ = update = setdefault = __ior__ = _refuse  # type: ignore[assignment]  # on purpose
+
+
+EMPTY_MAP: Mapping[str, Any] = _EmptyMap()
 
 
 @dataclass(frozen=True, slots=True)
