@@ -1,0 +1,347 @@
+"""Configuration: ``llmrouter.yaml`` and constructor arguments become a :class:`RouterConfig`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from llmrouter_integrations.errors import ConfigurationError, UnknownHintError, UnknownModelError
+from llmrouter_integrations.hints import DataPolicy, Prefer, RoutingHints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["Protocol", "RouterConfig", "TargetConfig"]
+
+Protocol = Literal["openai-chat", "openai-responses", "anthropic", "gemini", "cohere", "bedrock"]
+
+_SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password|credential", re.IGNORECASE)
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class TargetConfig(_Settings):
+    """One target: a model at a provider, with a key and settings.
+
+    Attributes:
+        model: ``provider/model`` (``provider:model`` is read too), in the provider's spelling.
+        name: What decisions, attempts and metadata call it; the ``model`` unless given.
+        base_url: Where it is reached, if not at the provider's usual place.
+        api_key: Its key; found in the provider's environment variable unless given.
+        api_key_env: Another environment variable to find the key in.
+        protocol: The wire protocol; the provider's usual one unless given.
+        quota_group: Targets that share one rate limit; one per provider and key unless given.
+        weight: Share of the traffic among targets that rank the same.
+        region: Where the data is processed, as the user names it ("eu").
+        data_policy: What the provider promises: "no_training", or the stronger "zero_retention".
+        input_usd_per_mtok: Price of a million input tokens, in dollars; overrides known prices.
+        output_usd_per_mtok: Likewise for output.
+        cache_read_usd_per_mtok: Likewise for input read from the provider's cache.
+        cache_write_usd_per_mtok: Likewise for input written to it.
+        context_window: Most tokens of prompt and answer together; overrides what is known.
+        max_output: Most tokens of an answer; overrides what is known.
+        quality: P(good answer), 0..1: one figure, or one per task; overrides what is known.
+        abilities: Overrides of what it can do, such as ``{"tools": true, "input": ["text"]}``.
+        max_concurrency: Most calls under way at once.
+        headers: Further HTTP headers to send.
+        options: Settings of the protocol, such as Azure's ``api_version`` or Bedrock's ``region``.
+    """
+
+    model: str = Field(min_length=1)
+    name: str = ""
+    base_url: str | None = None
+    api_key: SecretStr | None = None
+    api_key_env: str | None = None
+    protocol: Protocol | None = None
+    quota_group: str | None = None
+    weight: float = Field(default=1.0, gt=0)
+    region: str | None = None
+    data_policy: DataPolicy | None = None
+    input_usd_per_mtok: float | None = Field(default=None, ge=0)
+    output_usd_per_mtok: float | None = Field(default=None, ge=0)
+    cache_read_usd_per_mtok: float | None = Field(default=None, ge=0)
+    cache_write_usd_per_mtok: float | None = Field(default=None, ge=0)
+    context_window: int | None = Field(default=None, gt=0)
+    max_output: int | None = Field(default=None, gt=0)
+    quality: float | dict[str, float] | None = None
+    abilities: dict[str, Any] = Field(default_factory=dict)
+    max_concurrency: int | None = Field(default=None, gt=0)
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    options: dict[str, Any] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"model": value} if isinstance(value, str) else value
+
+    @field_validator("model")
+    @classmethod
+    def _has_provider(cls, value: str) -> str:
+        provider, model = split_model(value)
+        if not provider or not model:
+            raise ValueError(
+                f"{value!r} must be written provider/model, such as 'openai/gpt-5.4-mini'"
+            )
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an absolute http or https URL")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("must hold no credentials or query; use api_key, headers or options")
+        return value.rstrip("/")
+
+    @field_validator("quality")
+    @classmethod
+    def _probability(cls, value: float | dict[str, float] | None) -> Any:
+        figures = value.values() if isinstance(value, dict) else [value]
+        if any(f is not None and not 0 <= f <= 1 for f in figures):
+            raise ValueError("must be between 0 and 1")
+        return value
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if not self.name:
+            object.__setattr__(self, "name", self.model)
+        return self
+
+    @property
+    def provider(self) -> str:
+        """The provider's name, as written."""
+        return split_model(self.model)[0]
+
+    @property
+    def model_id(self) -> str:
+        """The model's name in the provider's own spelling."""
+        return split_model(self.model)[1]
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # A pickle may travel to a disk or a queue: what it leaves out is found again in the
+        # environment where it is loaded.
+        state = super().__getstate__()
+        own = dict(state["__dict__"])
+        own["api_key"] = None
+        for key in ("headers", "options"):
+            own[key] = {k: v for k, v in own[key].items() if not _SECRET_NAME.search(k)}
+        return {**state, "__dict__": own}
+
+
+class RouterConfig(_Settings):
+    """Everything a :class:`~llmrouter_integrations.Router` can be told; the keys of the YAML file.
+
+    Attributes:
+        models: The targets; none: those whose keys are in the environment.
+        policy: "utility" (most expected value for the money) or "ordered" (as listed: failover).
+        prefer: A preset of the prices of quality and of waiting.
+        value_usd: What a good answer is worth, in dollars; overrides the preset's.
+        timeout_s: Total time of a request, retries and fallbacks included, in seconds.
+        first_token_timeout_s: Longest wait for the first token of one attempt, in seconds.
+        idle_timeout_s: Longest silence within an answer, in seconds.
+        max_retries: Calls a request may make beyond the first one to each target of its plan.
+        cooldown_s: First rest of a failing target, in seconds; doubles with each failed probe.
+        max_cooldown_s: Longest such rest, in seconds.
+        http: Which HTTP engine: "auto", "httpx", "aiohttp" or "pyreqwest".
+        proxy: Proxy URL for all providers; the usual environment variables unless given.
+        verify: TLS verification: true, or the path of a CA bundle.
+        hints: Hints for requests that bring none of their own.
+    """
+
+    models: tuple[TargetConfig, ...] = ()
+    policy: Literal["utility", "ordered"] = "utility"
+    prefer: Prefer = "balanced"
+    value_usd: float | None = Field(default=None, ge=0)
+    timeout_s: float = Field(default=120.0, gt=0)
+    first_token_timeout_s: float = Field(default=60.0, gt=0)
+    idle_timeout_s: float = Field(default=30.0, gt=0)
+    max_retries: int = Field(default=1, ge=0)
+    cooldown_s: float = Field(default=1.0, gt=0)
+    max_cooldown_s: float = Field(default=60.0, gt=0)
+    http: Literal["auto", "httpx", "aiohttp", "pyreqwest"] | None = None
+    proxy: str | None = Field(default=None, repr=False)
+    verify: bool | str = True
+    hints: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("hints")
+    @classmethod
+    def _known_hints(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            RoutingHints.of(value)
+        except UnknownHintError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        seen: set[str] = set()
+        for target in self.models:
+            if target.name in seen:
+                raise ValueError(
+                    f"two targets are named {target.name!r}; give one of them another `name`"
+                )
+            seen.add(target.name)
+        return self
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        own = dict(state["__dict__"])
+        if own["proxy"] and "@" in own["proxy"]:
+            own["proxy"] = None  # a proxy URL with a password in it
+        return {**state, "__dict__": own}
+
+    @classmethod
+    def of(cls, models: Sequence[Any] | None = None, **settings: Any) -> RouterConfig:
+        """Build from constructor arguments.
+
+        Raises:
+            ConfigurationError: Names the argument, what was wrong with it, and the nearest name.
+        """
+        try:
+            return cls(models=tuple(models or ()), **settings)
+        except ValidationError as error:
+            raise _explain(error, None) from None
+
+    @classmethod
+    def load(cls, path: str | Path, env: Mapping[str, str] | None = None) -> RouterConfig:
+        """Read a YAML file. ``${NAME}`` in a value is replaced from the environment.
+
+        Raises:
+            ConfigurationError: Unreadable, not YAML, or not a valid configuration; the message
+                names the file, the line and the field.
+        """
+        import yaml
+
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ConfigurationError(f"{path}: cannot be read: {reason}") from None
+        try:
+            tree = yaml.compose(text, Loader=yaml.SafeLoader)
+            data = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigurationError(_yaml_fault(path, error)) from None
+        if data is None:
+            data = {}
+        if not isinstance(data, dict):
+            raise ConfigurationError(
+                f"{path}: line 1: must be a mapping with keys such as `models`, "
+                f"not {type(data).__name__}"
+            )
+        lines = _lines(tree)
+        data = _fill(data, os.environ if env is None else env, path, lines, ())
+        try:
+            return cls(**data)
+        except ValidationError as error:
+            raise _explain(error, path, lines) from None
+        except TypeError as error:  # a key that is no string
+            raise ConfigurationError(f"{path}: {error}") from None
+
+
+def split_model(written: str) -> tuple[str, str]:
+    """Split ``provider/model`` or ``provider:model`` at whichever separator comes first."""
+    for at, char in enumerate(written):
+        if char in "/:":
+            return written[:at].strip().lower(), written[at + 1 :].strip()
+    return "", written.strip()
+
+
+def _yaml_fault(path: Path, error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return f"{path}: {where}not valid YAML: {getattr(error, 'problem', None) or error}"
+
+
+_Path = tuple[str | int, ...]
+
+
+def _lines(tree: Any) -> dict[_Path, int]:
+    """Map the path of each value to the line it stands on."""
+    lines: dict[_Path, int] = {(): 1}
+
+    def walk(node: Any, at: _Path) -> None:
+        if node.id == "mapping":
+            for key, value in node.value:
+                lines[(*at, key.value)] = key.start_mark.line + 1
+                walk(value, (*at, key.value))
+        elif node.id == "sequence":
+            for index, value in enumerate(node.value):
+                lines[(*at, index)] = value.start_mark.line + 1
+                walk(value, (*at, index))
+
+    if tree is not None:
+        walk(tree, ())
+    return lines
+
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def _fill(
+    value: Any, env: Mapping[str, str], path: Path, lines: Mapping[_Path, int], at: _Path
+) -> Any:
+    if isinstance(value, dict):
+        return {k: _fill(v, env, path, lines, (*at, k)) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_fill(v, env, path, lines, (*at, i)) for i, v in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        found = env.get(match[1])
+        if found is None:
+            raise ConfigurationError(
+                f"{path}: line {lines.get(at, 1)}: field {_dotted(at)}: "
+                f"the environment variable {match[1]} is not set"
+            )
+        return found
+
+    return _VARIABLE.sub(replace, value)
+
+
+def _dotted(at: Iterable[str | int]) -> str:
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in at).lstrip(".")
+
+
+def _explain(
+    error: ValidationError, path: Path | None, lines: Mapping[_Path, int] | None = None
+) -> ConfigurationError:
+    told: list[str] = []
+    kind: type[ConfigurationError] = ConfigurationError
+    for fault in error.errors(include_input=False, include_url=False):
+        at = tuple(fault["loc"])
+        message = fault["msg"].removeprefix("Value error, ")
+        owner = TargetConfig if at[:1] == ("models",) and len(at) > 1 else RouterConfig
+        if fault["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(str(at[-1]), owner.model_fields, n=1)
+            message = "no such setting" + (f"; did you mean {near[0]!r}?" if near else "")
+        if at[-1:] == ("model",):
+            kind = UnknownModelError
+        known = at
+        while lines is not None and known not in lines:
+            known = known[:-1]
+        where = f"line {lines[known]}: " if lines is not None else ""
+        told.append(f"{where}field {_dotted(at)}: {message}" if at else f"{where}{message}")
+    prefix = f"{path}: " if path else ""
+    return kind(prefix + "; ".join(told))
