@@ -60,7 +60,7 @@ class _EmptyMap(dict[str, Any]):
 
     __slots__ = ()
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]  # nothing in it can change
         return 0
 
     def __reduce__(self) -> str:
@@ -69,7 +69,7 @@ class _EmptyMap(dict[str, Any]):
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise TypeError("EMPTY_MAP is shared and takes no entries")
 
-    __setitem__ = update = setdefault = __ior__ = _refuse  # type: ignore[assignment]  # on purpose
+    __setitem__ = update = setdefault = __ior__ = _refuse
 
 
 EMPTY_MAP: Mapping[str, Any] = _EmptyMap()
