@@ -7,8 +7,9 @@ Dollars are per single token here (not per million), tokens are the provider's o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from llmrouter_integrations.messages import EMPTY_MAP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ __all__ = [
     "Sourced",
 ]
 
-EMPTY: Mapping[str, Sourced] = MappingProxyType({})
+EMPTY: Mapping[str, Sourced] = EMPTY_MAP
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from llmrouter_integrations.hints import RoutingHints
+    from llmrouter_integrations.routing.target import Target
 
-__all__ = ["Candidate", "Decision", "Features"]
+__all__ = ["Candidate", "Decision", "Features", "Scored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Features:
         difficulty: 0 (trivial) to 1 (hard).
         needs: Abilities without which a target cannot serve it ("tools", "image", ...).
         input_tokens: Estimated length of the prompt, in tokens.
-        output_tokens: Estimated length of the answer of a model that does not reason, in tokens.
+        output_tokens: Estimated length of the visible answer, in tokens.
         max_tokens: The caller's own limit on the answer, if any.
     """
 
@@ -34,6 +35,17 @@ class Features:
     input_tokens: int
     output_tokens: int
     max_tokens: int | None = None
+
+
+class Scored(NamedTuple):
+    """A target's utility for one request, and its parts."""
+
+    utility_usd: float
+    target: Target
+    quality: float
+    cost_usd: float
+    latency_s: float
+    deferred: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +59,13 @@ class Candidate:
         provider: Who serves it.
         model: What it serves.
         rejected: Why it may not serve this request; None if it may.
+        deferred: Why it is tried only after the others (it rests, or is busy); None if it is not.
+        lost_by_usd: Utility it lacks to the one tried first.
         quality: P(good answer), 0..1.
         quality_source: Where that figure comes from.
-        cost_usd: Expected cost of this request there, in dollars; None without a price.
-        cost_source: Where the price comes from.
+        cost_usd: Expected cost of this request there, in dollars.
+        cost_source: Where the price comes from; an unknown one is assumed to be the dearest.
         latency_s: Expected time to the whole answer, in seconds.
-        latency_source: "measured" or "assumed".
         utility_usd: The sum; what the ranking is by.
     """
 
@@ -60,18 +73,21 @@ class Candidate:
     provider: str
     model: str
     rejected: str | None = None
+    deferred: str | None = None
+    lost_by_usd: float = 0.0
     quality: float = 0.0
     quality_source: str = ""
-    cost_usd: float | None = None
+    cost_usd: float = 0.0
     cost_source: str = ""
     latency_s: float = 0.0
-    latency_source: str = ""
     utility_usd: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
 class Decision:
     """Why a request went where it went.
+
+    What is only looked at afterwards (``candidates``, the flip point) is worked out when asked
+    for: a decision is made on every request and read on few.
 
     Attributes:
         id: Unique; the audit's and the feedback's key.
@@ -79,24 +95,68 @@ class Decision:
         features: What was seen in the request.
         hints: What the caller said.
         plan: Names of the targets to try, best first.
-        candidates: Every target, the plan's first, then those that may not serve it.
         value_usd: What a good answer was taken to be worth, in dollars.
         price_of_waiting_usd_per_s: What a second of waiting was taken to cost, in dollars.
-        flip_value_usd: The value of a good answer at which the choice would change; None if none
-            would change it.
-        flip_to: The target it would change to.
+        rejected: Target name to the reason it may not serve the request.
     """
 
-    id: str
-    policy: str
-    features: Features
-    hints: RoutingHints
-    plan: tuple[str, ...]
-    candidates: tuple[Candidate, ...]
-    value_usd: float
-    price_of_waiting_usd_per_s: float
-    flip_value_usd: float | None = None
-    flip_to: str | None = None
+    __slots__ = (
+        "_candidates",
+        "_flip",
+        "features",
+        "hints",
+        "id",
+        "plan",
+        "policy",
+        "price_of_waiting_usd_per_s",
+        "ranked",
+        "rejected",
+        "targets",
+        "value_usd",
+    )
+
+    def __init__(
+        self,
+        *,
+        id: str,  # noqa: A002  (the field's word)
+        policy: str,
+        features: Features,
+        hints: RoutingHints,
+        ranked: Sequence[Scored],
+        rejected: Mapping[str, str],
+        targets: Sequence[Target],
+        value_usd: float,
+        price_of_waiting_usd_per_s: float,
+    ) -> None:
+        self.id = id
+        self.policy = policy
+        self.features = features
+        self.hints = hints
+        self.ranked = ranked
+        self.rejected = rejected
+        self.targets = targets
+        self.plan = tuple([s.target.name for s in ranked])
+        self.value_usd = value_usd
+        self.price_of_waiting_usd_per_s = price_of_waiting_usd_per_s
+        self._candidates: tuple[Candidate, ...] | None = None
+        self._flip: tuple[float, str] | bool | None = False
+
+    def __repr__(self) -> str:
+        return f"Decision(id={self.id!r}, task={self.features.task!r}, plan={self.plan!r})"
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every target, the plan's first, then those that may not serve the request."""
+        if self._candidates is None:
+            best = self.ranked[0].utility_usd
+            able = [_candidate(s, self.features.task, best) for s in self.ranked]
+            unable = [
+                Candidate(t.name, t.provider, t.model, rejected=self.rejected[t.name])
+                for t in self.targets
+                if t.name in self.rejected
+            ]
+            self._candidates = (*able, *unable)
+        return self._candidates
 
     @property
     def chosen(self) -> Candidate:
@@ -104,15 +164,75 @@ class Decision:
         return self.candidates[0]
 
     @property
-    def rejected(self) -> Mapping[str, str]:
-        """Target name to the reason it may not serve the request."""
-        return {c.target: c.rejected for c in self.candidates if c.rejected is not None}
+    def flip_value_usd(self) -> float | None:
+        """The value of a good answer, in dollars, at which the choice would change.
+
+        The nearest such value, as a ratio to :attr:`value_usd`; None where none would change it.
+        """
+        flip = self._flips()
+        return flip[0] if flip else None
+
+    @property
+    def flip_to(self) -> str | None:
+        """The target the choice would change to at :attr:`flip_value_usd`."""
+        flip = self._flips()
+        return flip[1] if flip else None
+
+    def _flips(self) -> tuple[float, str] | None:
+        if isinstance(self._flip, bool):
+            self._flip = _flip(self) if self.policy == "utility" else None
+        return self._flip
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types, for machines."""
-        from dataclasses import asdict
+        return {
+            "id": self.id,
+            "policy": self.policy,
+            "features": {**asdict(self.features), "needs": sorted(self.features.needs)},
+            "hints": self.hints.as_dict(),
+            "plan": list(self.plan),
+            "value_usd": self.value_usd,
+            "price_of_waiting_usd_per_s": self.price_of_waiting_usd_per_s,
+            "flip_value_usd": self.flip_value_usd,
+            "flip_to": self.flip_to,
+            "candidates": [asdict(c) for c in self.candidates],
+        }
 
-        plain = asdict(self)
-        plain["features"]["needs"] = sorted(self.features.needs)
-        plain["hints"] = self.hints.as_dict()
-        return plain
+
+def _candidate(scored: Scored, task: str, best_usd: float) -> Candidate:
+    target = scored.target
+    return Candidate(
+        target=target.name,
+        provider=target.provider,
+        model=target.model,
+        deferred=scored.deferred,
+        lost_by_usd=best_usd - scored.utility_usd,
+        quality=scored.quality,
+        quality_source=target.outlooks[task].quality_source,
+        cost_usd=scored.cost_usd,
+        cost_source=target.price_source,
+        latency_s=scored.latency_s,
+        utility_usd=scored.utility_usd,
+    )
+
+
+def _flip(decision: Decision) -> tuple[float, str] | None:
+    """Find where another candidate's line ``quality * value - burden`` crosses the chosen one's."""
+    first, *others = [s for s in decision.ranked if s.deferred is None] or decision.ranked
+    waiting = decision.price_of_waiting_usd_per_s
+    burden = first.cost_usd + first.latency_s * waiting
+    present = decision.value_usd
+    above: tuple[float, str] | None = None
+    below: tuple[float, str] | None = None
+    for other in others:
+        gain = other.quality - first.quality
+        if gain == 0:
+            continue
+        crossing = (other.cost_usd + other.latency_s * waiting - burden) / gain
+        if gain > 0 and crossing >= present and (above is None or crossing < above[0]):
+            above = (crossing, other.target.name)
+        if gain < 0 and 0 <= crossing <= present and (below is None or crossing > below[0]):
+            below = (crossing, other.target.name)
+    if above and below and below[0] > 0:
+        return above if above[0] / present <= present / below[0] else below
+    return above or below

@@ -1,0 +1,151 @@
+"""What can be seen in a request before anybody answers it: :func:`read_features`.
+
+Token counts are estimates from characters: about four characters of Latin script a token, one to
+one and a half of others (the ratios of OpenAI's o200k and Anthropic's tokenizers on plain prose).
+They are for choosing; what is billed is what the provider counted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmrouter_integrations.messages import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    Tool,
+    ToolCallPart,
+    ToolResultPart,
+)
+from llmrouter_integrations.routing.decision import Features
+from llmrouter_integrations.routing.task import (
+    difficulty_of,
+    instruction_words,
+    task_from_words,
+)
+
+if TYPE_CHECKING:
+    from llmrouter_integrations.hints import RoutingHints
+    from llmrouter_integrations.messages import Part, Request
+
+__all__ = ["TYPICAL_OUTPUT_TOKENS", "estimate_tokens", "read_features"]
+
+IMAGE_TOKENS = 1000
+"""A full-size image: OpenAI and Anthropic bill 700 to 1,600 tokens for one of a megapixel."""
+FILE_TOKENS_PER_BYTE = 0.02
+"""A PDF: about 1,500-3,000 tokens a page (Anthropic's documentation) of 100 kB."""
+AUDIO_TOKENS_PER_BYTE = 0.001
+"""Sound: 32 tokens a second (Gemini's documentation) of 256 kbit/s."""
+MESSAGE_TOKENS = 4
+"""The framing of one message, as OpenAI's cookbook counts it."""
+LONG_CONTEXT_TOKENS = 32_000
+"""A prompt longer than this is a long-context task, whatever else it is."""
+
+TYPICAL_OUTPUT_TOKENS = {
+    "code": 700,
+    "math": 500,
+    "reasoning": 500,
+    "extraction": 150,
+    "summarization": 250,
+    "qa": 150,
+    "translation": 0,  # as long as the prompt
+    "creative": 800,
+    "chat": 250,
+    "classification": 10,
+    "tool_use": 120,
+    "vision": 250,
+    "long_context": 400,
+}
+"""Visible answer length by task, in tokens, for expected cost. Rough by nature: the caller's own
+``max_tokens`` bounds it."""
+
+
+def estimate_tokens(text: str) -> int:
+    """Estimate the tokens of a text."""
+    if text.isascii():
+        return len(text) // 4 + 1
+    wide = len(text.encode()) - len(text)  # 1 more byte for accented Latin, 2 for CJK
+    return (len(text) + wide) // 3 + 1 if wide > len(text) // 2 else len(text) // 3 + 1
+
+
+def _measure(parts: tuple[Part, ...], needs: set[str]) -> int:
+    tokens = 0
+    for part in parts:
+        kind = type(part)
+        if isinstance(part, TextPart | ReasoningPart | RefusalPart):
+            tokens += estimate_tokens(part.text)
+        elif isinstance(part, ToolCallPart):
+            tokens += estimate_tokens(part.arguments) + MESSAGE_TOKENS
+        elif isinstance(part, ToolResultPart):
+            tokens += _measure(part.content, needs) + MESSAGE_TOKENS
+        elif kind is ImagePart:
+            needs.add("image")
+            tokens += IMAGE_TOKENS
+        elif isinstance(part, AudioPart):
+            needs.add("audio")
+            tokens += int(len(part.data or "") * 0.75 * AUDIO_TOKENS_PER_BYTE)
+        elif isinstance(part, FilePart):
+            if part.text is not None:
+                tokens += estimate_tokens(part.text)
+            else:
+                media = part.media_type or "application/pdf"
+                needs.add("video" if media.startswith("video/") else "pdf")
+                tokens += int(len(part.data or "") * 0.75 * FILE_TOKENS_PER_BYTE)
+    return tokens
+
+
+def read_features(request: Request, hints: RoutingHints) -> Features:
+    """Read task, difficulty, needs and size from a request, and the caller's word for them."""
+    needs: set[str] = set()
+    tokens = 0
+    asked = ""
+    for message in request.messages:
+        tokens += _measure(message.parts, needs) + MESSAGE_TOKENS
+        if message.role == "user":
+            asked = message.text or asked
+    if request.tools:
+        # what a vendor's own tool needs is its issuer's business, not an ability
+        functions = [t for t in request.tools if isinstance(t, Tool)]
+        if functions and request.tool_choice != "none":
+            needs.add("tools")
+        for tool in functions:
+            tokens += (len(tool.description) + 6 * len(str(tool.parameters)) // 8) // 4 + 8
+    asked = asked.strip()
+    words = instruction_words(asked)
+    task, source = _task(hints, needs, tokens) or _task_from_text(request, asked, words)
+    typical = TYPICAL_OUTPUT_TOKENS[task] or tokens
+    limit = request.max_tokens
+    return Features(
+        task=task,
+        task_source=source,
+        difficulty=difficulty_of(task, words, tokens),
+        needs=frozenset(needs),
+        input_tokens=tokens,
+        output_tokens=min(typical, limit) if limit else typical,
+        max_tokens=limit,
+    )
+
+
+def _task(hints: RoutingHints, needs: set[str], tokens: int) -> tuple[str, str] | None:
+    """Tell the task where the caller or the structure does."""
+    if hints.task is not None:
+        return hints.task, "hint"
+    if "tools" in needs:
+        return "tool_use", "structure"
+    if "image" in needs or "video" in needs:
+        return "vision", "structure"
+    if tokens > LONG_CONTEXT_TOKENS:
+        return "long_context", "structure"
+    return None
+
+
+def _task_from_text(request: Request, asked: str, words: list[str]) -> tuple[str, str]:
+    found = task_from_words(asked, words)
+    if found is not None:
+        return found, "rules"
+    if request.output is not None:
+        return "extraction", "structure"
+    return "chat", "default"

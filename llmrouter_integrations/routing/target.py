@@ -1,0 +1,228 @@
+"""A target as routing sees it: figures looked up once, so that choosing is arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from llmrouter_integrations.catalog.model import UNKNOWN_ABILITIES, Abilities
+from llmrouter_integrations.errors import ConfigurationError
+from llmrouter_integrations.hints import TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llmrouter_integrations.catalog.model import Measurement, ModelFacts
+    from llmrouter_integrations.config import TargetConfig
+
+__all__ = ["PRIOR_QUALITY", "Outlook", "Target"]
+
+PRIOR_QUALITY = 0.5
+"""P(good answer) of a model that nothing is known of: below every model LiveBench lists, so that
+an unknown model is chosen for its price or because the user said what it is good for."""
+
+VISIBLE_TOKENS = 300
+"""Of the output tokens LiveBench counts for a question, about this many are the visible answer,
+and what is above is reasoning: the median over tasks of grok-build-0.1, the one model of its
+2026-06-25 table that hardly reasons."""
+
+UNMEASURED_REASONING_TOKENS = 11_000
+"""What a reasoning model is taken to spend on a LiveBench question where nobody measured it: the
+lower quartile of the listed models (12,440 in Reasoning, 10,928 in Mathematics, 10,840 in IF)."""
+
+EFFORT_SHARE = {
+    "none": 0.0,
+    "minimal": 0.1,
+    "low": 0.25,
+    "medium": 0.5,
+    "high": 0.8,
+    "xhigh": 1.0,
+    "max": 1.0,
+}
+"""Reasoning spent at an effort, as a share of what the highest spends. Vendors publish no figures;
+OpenAI's and Anthropic's effort charts show roughly these proportions."""
+DEFAULT_EFFORT = "medium"
+
+
+class Outlook(NamedTuple):
+    """What a target may be expected to do at one task."""
+
+    quality: float
+    reasoning_tokens: float
+    quality_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What routing knows of one target. Prices are dollars per token.
+
+    Attributes:
+        name: What decisions and attempts call it.
+        provider: Provider id.
+        model: The model in the provider's spelling.
+        quota_group: Targets with the same one share a rate limit.
+        weight: Share of the traffic among targets that rank the same.
+        region: Where the data is processed.
+        data_policy: What the provider promises about it.
+        context_window: Most tokens of prompt and answer together; None: not known.
+        max_output: Most tokens of an answer; None: not known.
+        abilities: What it can do, as far as known.
+        lacks: Abilities it is known not to have, in the words of :attr:`Features.needs`.
+        input_usd: Dollars per input token; None: no price is known.
+        output_usd: Dollars per output token; None: no price is known.
+        price_source: Where the price comes from, and when.
+        outlooks: Task to what may be expected there.
+        reasons: Whether it reasons before it answers.
+        max_concurrency: Most calls under way at once.
+        spellings: The ways a hint may name it.
+        provider_names: The ways a hint may name its provider.
+    """
+
+    name: str
+    provider: str
+    model: str
+    quota_group: str
+    outlooks: Mapping[str, Outlook]
+    spellings: frozenset[str]
+    provider_names: frozenset[str]
+    weight: float = 1.0
+    region: str | None = None
+    data_policy: str | None = None
+    context_window: int | None = None
+    max_output: int | None = None
+    abilities: Abilities = UNKNOWN_ABILITIES
+    lacks: frozenset[str] = frozenset()
+    input_usd: float | None = None
+    output_usd: float | None = None
+    price_source: str = ""
+    reasons: bool = False
+    max_concurrency: int | None = None
+
+    @classmethod
+    def build(
+        cls,
+        config: TargetConfig,
+        facts: ModelFacts | None,
+        *,
+        provider: str,
+        quota_group: str,
+        free: bool = False,
+    ) -> Target:
+        """Put together what the user stated and, for the rest, what the catalogue knows.
+
+        Args:
+            config: The target as configured.
+            facts: What the catalogue knows of the model; None: nothing.
+            provider: The provider's own id, aliases resolved.
+            quota_group: Its quota group's name.
+            free: Whether calls cost nothing (a local server) unless the user states a price.
+
+        Raises:
+            ConfigurationError: An ability is overridden that does not exist.
+        """
+        abilities = _abilities(config, facts)
+        input_usd, output_usd, price_source = _price(config, facts, free=free)
+        return cls(
+            name=config.name,
+            provider=provider,
+            model=config.model_id,
+            quota_group=quota_group,
+            outlooks=_outlooks(config, facts, abilities),
+            spellings=frozenset(
+                (
+                    config.name,
+                    config.model,
+                    config.model_id,
+                    f"{provider}/{config.model_id}",
+                    f"{provider}:{config.model_id}",
+                )
+            ),
+            provider_names=frozenset((provider, config.provider)),
+            weight=config.weight,
+            region=config.region,
+            data_policy=config.data_policy,
+            context_window=config.context_window or (facts.context_window if facts else None),
+            max_output=config.max_output or (facts.max_output if facts else None),
+            abilities=abilities,
+            lacks=_lacks(abilities),
+            input_usd=input_usd,
+            output_usd=output_usd,
+            price_source=price_source,
+            reasons=bool(abilities.reasoning),
+            max_concurrency=config.max_concurrency,
+        )
+
+
+def _abilities(config: TargetConfig, facts: ModelFacts | None) -> Abilities:
+    known = facts.abilities if facts else UNKNOWN_ABILITIES
+    if not config.abilities:
+        return known
+    stated: dict[str, Any] = {
+        key: frozenset(value) if key in ("input", "output") else value
+        for key, value in config.abilities.items()
+    }
+    unknown = stated.keys() - set(Abilities.__slots__)
+    if unknown:
+        raise ConfigurationError(
+            f"target {config.name!r}: no such ability: {', '.join(sorted(unknown))}; "
+            f"abilities are {', '.join(Abilities.__slots__)}"
+        )
+    return replace(known, **stated)
+
+
+def _lacks(abilities: Abilities) -> frozenset[str]:
+    lacks = set()
+    if abilities.tools is False:
+        lacks.add("tools")
+    for modality in ("image", "audio", "pdf", "video"):
+        if abilities.takes(modality) is False:
+            lacks.add(modality)
+    return frozenset(lacks)
+
+
+def _price(
+    config: TargetConfig, facts: ModelFacts | None, *, free: bool
+) -> tuple[float | None, float | None, str]:
+    stated_in, stated_out = config.input_usd_per_mtok, config.output_usd_per_mtok
+    if stated_in is not None or stated_out is not None:
+        return (stated_in or 0.0) / 1e6, (stated_out or 0.0) / 1e6, "stated in the configuration"
+    if facts is not None and facts.rates is not None:
+        rates = facts.rates
+        return rates.input_usd, rates.output_usd, f"{rates.source}, {rates.date}"
+    if free:
+        return 0.0, 0.0, "local: no charge"
+    return None, None, "no price is known"
+
+
+def _outlooks(
+    config: TargetConfig, facts: ModelFacts | None, abilities: Abilities
+) -> dict[str, Outlook]:
+    measured = facts.measurements[0] if facts and facts.measurements else None
+    unmeasured = UNMEASURED_REASONING_TOKENS if abilities.reasoning else 0.0
+    outlooks: dict[str, Outlook] = {}
+    for task in TASKS:
+        quality, source = _quality(config, measured, task)
+        tokens = unmeasured
+        if measured is not None:
+            # LiveBench has no like of some tasks, and its tool_use is a session of many calls:
+            # there the model's overall figure stands in
+            spent = None if task == "tool_use" else measured.output_tokens.get(task)
+            spent = spent or measured.output_tokens.get("overall")
+            if spent is not None:
+                tokens = max(0.0, spent.value - VISIBLE_TOKENS)
+                tokens /= EFFORT_SHARE.get(measured.effort or DEFAULT_EFFORT, 1.0) or 1.0
+        outlooks[task] = Outlook(quality, tokens, source)
+    return outlooks
+
+
+def _quality(config: TargetConfig, measured: Measurement | None, task: str) -> tuple[float, str]:
+    stated = config.quality
+    if isinstance(stated, float | int):
+        return float(stated), "stated in the configuration"
+    if stated is not None and (task in stated or "overall" in stated):
+        return stated.get(task, stated.get("overall", PRIOR_QUALITY)), "stated in the configuration"
+    if measured is not None:
+        score = measured.quality.get(task) or measured.quality.get("overall")
+        if score is not None:
+            return score.value, f"{score.source}, {score.date}"
+    return PRIOR_QUALITY, "unknown model: prior"
