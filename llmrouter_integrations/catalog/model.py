@@ -111,9 +111,7 @@ class Rates:
         """Rates from dollars per million tokens, as price lists and users state them."""
         read = input_usd if cache_read_usd is None else cache_read_usd
         write = input_usd if cache_write_usd is None else cache_write_usd
-        return cls(
-            input_usd / 1e6, output_usd / 1e6, read / 1e6, write / 1e6, source, date, above
-        )
+        return cls(input_usd / 1e6, output_usd / 1e6, read / 1e6, write / 1e6, source, date, above)
 
     def at(self, input_tokens: int) -> Rates:
         """The rates for a prompt of ``input_tokens``."""

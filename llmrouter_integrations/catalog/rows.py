@@ -1,0 +1,158 @@
+"""Reads rows of the committed table into :mod:`.model`'s types."""
+
+from __future__ import annotations
+
+import math
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from llmrouter_integrations.catalog.livebench import AGENTIC, TASK_CATEGORIES
+from llmrouter_integrations.catalog.model import (
+    Abilities,
+    Benchmark,
+    Measurement,
+    ModelFacts,
+    Rates,
+    Sourced,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["FORMAT", "RowReader"]
+
+FORMAT = 1
+"""Version of the table's form."""
+
+
+class RowReader:
+    """Turns rows into facts, with the table's sources written into each figure.
+
+    Args:
+        sources: The table's ``sources``.
+    """
+
+    def __init__(self, sources: Mapping[str, Mapping[str, str]]) -> None:
+        limits, bench = sources["models.dev"], sources["livebench"]
+        self.source, self.date = f"models.dev, {limits['url']}", limits["date"]
+        self._bench = f"LiveBench {bench['release']}, {bench['url']}"
+        self._bench_date = bench["date"]
+
+    def facts(
+        self,
+        provider: str,
+        model: str,
+        row: Mapping[str, Any],
+        *,
+        vendor_model: str | None,
+        scores: Mapping[str, Any],
+        rates: Rates | None = None,
+        deprecated: bool = False,
+        limits_from: tuple[str, str] | None = None,
+    ) -> ModelFacts:
+        """Facts from an entry's row, its vendor's model's row and what the price list adds.
+
+        Args:
+            provider: Provider id.
+            model: The provider's name for the model.
+            row: The entry's row: limits and abilities.
+            vendor_model: What was trained.
+            scores: The row of ``vendor_model``: measurements and benchmarks.
+            rates: Its rates.
+            deprecated: Whether the price list says so.
+            limits_from: Source and date of the row, where it is not the table's.
+        """
+        source, date = limits_from or (self.source, self.date)
+        return ModelFacts(
+            provider=provider,
+            model=model,
+            name=row.get("name") or model,
+            vendor_model=vendor_model,
+            family=row.get("family", ""),
+            release_date=row.get("released"),
+            status=row.get("status") or ("deprecated" if deprecated else None),
+            open_weights=row.get("open"),
+            context_window=row.get("context"),
+            max_input=row.get("max_input"),
+            max_output=row.get("max_output"),
+            abilities=abilities(row),
+            rates=rates,
+            measurements=tuple([self.measurement(run) for run in scores.get("livebench", ())]),
+            benchmarks=tuple([Benchmark(**figure) for figure in scores.get("benchmarks", ())]),
+            source=source,
+            date=date,
+        )
+
+    def rates(self, row: Mapping[str, Any]) -> Rates | None:
+        """The row's own price (models.dev's), or None."""
+        price = row.get("price")
+        if price is None:
+            return None
+        above = tuple(
+            [(size, self._rates({**price, **tier})) for size, tier in price.get("tiers", ())]
+        )
+        return self._rates(price, above)
+
+    def _rates(self, price: Mapping[str, Any], above: tuple[tuple[int, Rates], ...] = ()) -> Rates:
+        return Rates.per_mtok(
+            price["input"],
+            price["output"],
+            cache_read_usd=price.get("cache_read"),
+            cache_write_usd=price.get("cache_write"),
+            source=self.source,
+            date=self.date,
+            above=above,
+        )
+
+    def measurement(self, run: Mapping[str, Any]) -> Measurement:
+        """One LiveBench run, its categories told as router tasks."""
+        return Measurement(
+            name=run["name"],
+            effort=run["effort"],
+            quality=self._by_task(run["scores"], agentic=True, agentic_overall=True),
+            output_tokens=self._by_task(run.get("tokens", {})),
+            usd_per_question=self._by_task(run.get("usd", {}), agentic=True),
+        )
+
+    def _by_task(
+        self,
+        figures: Mapping[str, float],
+        *,
+        agentic: bool = False,
+        agentic_overall: bool = False,
+    ) -> Mapping[str, Sourced]:
+        """Category figures as task figures, each the mean of its categories.
+
+        An agent session's tokens and dollars are no single answer's, so they stay out of what is
+        overall, and its tokens out of "tool_use" too.
+        """
+
+        def mean(categories: list[str]) -> Sourced:
+            value = math.fsum(figures[c] for c in categories) / len(categories)
+            return Sourced(value, self._bench, self._bench_date)
+
+        told: dict[str, Sourced] = {}
+        overall = [c for c in figures if agentic_overall or c != AGENTIC]
+        if overall:
+            told["overall"] = mean(overall)
+        for task, categories in TASK_CATEGORIES.items():
+            present = [c for c in categories if c in figures and (agentic or c != AGENTIC)]
+            if len(present) == len(categories):
+                told[task] = mean(present)
+        return MappingProxyType(told)
+
+
+def abilities(row: Mapping[str, Any]) -> Abilities:
+    """What a row says the model can take and give."""
+    budget = row.get("budget")
+    return Abilities(
+        tools=row.get("tools"),
+        structured_output=row.get("structured"),
+        temperature=row.get("temperature"),
+        reasoning=row.get("reasoning"),
+        reasoning_toggle=row.get("toggle"),
+        reasoning_efforts=tuple(row.get("efforts", ())),
+        reasoning_budget=None if budget is None else (budget[0], budget[1]),
+        input=frozenset(row["in"]) if "in" in row else None,
+        output=frozenset(row["out"]) if "out" in row else None,
+    )

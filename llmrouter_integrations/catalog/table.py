@@ -1,0 +1,230 @@
+"""The catalogue: the committed table, joined with prices when a model is looked up."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from llmrouter_integrations.catalog import prices
+from llmrouter_integrations.catalog.names import (
+    PRICED_ONLY,
+    as_trained,
+    has_variant,
+    is_chat,
+    normal,
+    provider_id,
+    undated,
+)
+from llmrouter_integrations.catalog.rows import FORMAT, RowReader
+from llmrouter_integrations.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from genai_prices.types import ModelInfo
+
+    from llmrouter_integrations.catalog.model import ModelFacts
+
+    Row = Mapping[str, Any]
+
+__all__ = ["Catalog"]
+
+_MOST_CACHED = 4096
+
+_NOT_SERVED = {"google": "claude", "bedrock": "regional."}
+"""What genai-prices lists under a provider's name but its API does not take: Claude is Vertex's,
+and "regional." is its own word for every region."""
+
+
+class Catalog:
+    """What is known of models: limits, abilities and scores, with prices joined on look-up.
+
+    Args:
+        table: The JSON that :func:`~.build.build` makes.
+
+    Raises:
+        ConfigurationError: It is not such a table, or of another version.
+    """
+
+    def __init__(self, table: bytes) -> None:
+        try:
+            data = orjson.loads(table)
+            version = data["format"]
+        except (orjson.JSONDecodeError, TypeError, KeyError) as error:
+            raise ConfigurationError(f"the catalogue's table is damaged: {error!r}") from error
+        if version != FORMAT:
+            raise ConfigurationError(
+                f"the catalogue's table has format {version}, not {FORMAT}: build it again"
+            )
+        self.sources: Mapping[str, Mapping[str, str]] = data["sources"]
+        self._reader = RowReader(self.sources)
+        self._models: dict[str, Row] = data["models"]
+        self._offers: dict[str, dict[str, Row]] = {}
+        for key, row in data["offers"].items():
+            provider, _, model = key.partition("/")
+            self._offers.setdefault(provider, {})[model] = row
+        self._named: dict[str, dict[str, str]] = {}
+        self._found: dict[tuple[str, str], ModelFacts | None] = {}
+
+    @classmethod
+    def load(cls) -> Catalog:
+        """The catalogue that comes with the package; read once per process, at first use."""
+        return _load()
+
+    def find(self, provider: str, model: str) -> ModelFacts | None:
+        """What is known of a model at a provider; None where no source knows it.
+
+        The name is looked up as it is spelled, then without the marks of its host and region
+        (:func:`~.names.normal`), then without its date, then as the newest dated snapshot of that
+        name. What only the price list knows comes with its price and window, and with the limits
+        and abilities of the same model at its vendor. At a provider that neither knows, an own
+        server say, a known model comes with its scores alone.
+
+        Args:
+            provider: Id or alias.
+            model: Any spelling.
+        """
+        key = (provider, model)
+        if key not in self._found:
+            if len(self._found) >= _MOST_CACHED:
+                self._found.clear()
+            self._found[key] = self._look_up(provider_id(provider), model)
+        return self._found[key]
+
+    def providers(self) -> list[str]:
+        """Ids of the providers whose models are known, sorted."""
+        return sorted({*self._offers, *PRICED_ONLY})
+
+    def offers(self, provider: str) -> list[ModelFacts]:
+        """Everything known at one provider: the table's models, then those only priced.
+
+        Of the priced ones only those with a known window: the others are embeddings, speech,
+        or long gone.
+        """
+        provider = provider_id(provider)
+        models = list(self._offers.get(provider, ()))
+        known = {normal(model) for model in models}
+        for info in prices.priced_models(provider):
+            name = normal(info.id)
+            if (
+                info.context_window
+                and is_chat(info.id, modalities_known=False)
+                and not info.id.startswith(_NOT_SERVED.get(provider, "\0"))
+                and known.isdisjoint((name, undated(name)))
+            ):
+                models.append(info.id)
+        found = (self.find(provider, model) for model in models)
+        return [facts for facts in found if facts is not None]
+
+    def nearest(self, provider: str, model: str, count: int = 3) -> list[str]:
+        """The ``provider/model`` names nearest to one that is not known, nearest first."""
+        provider = provider_id(provider)
+        at_provider = {
+            *self._offers.get(provider, ()),
+            *(i.id for i in prices.priced_models(provider)),
+        }
+        if at_provider:
+            by_name = {normal(name): f"{provider}/{name}" for name in sorted(at_provider)}
+        else:
+            near = difflib.get_close_matches(provider, self.providers(), n=1)
+            models = self._offers.get(near[0], ()) if near else ()
+            by_name = {normal(name): f"{near[0]}/{name}" for name in models}
+            by_name = by_name or {normal(name): name for name in self._models}
+        close = difflib.get_close_matches(normal(model), by_name, n=count, cutoff=0.5)
+        return [by_name[name] for name in close]
+
+    def vendor_model(self, model: str) -> str | None:
+        """The ``vendor/model`` that a name in any spelling stands for, if it is known."""
+        if model in self._models:
+            return model
+        index = self._index("", self._models)
+        name = normal(model)
+        return index.get(as_trained(name)) or index.get(as_trained(undated(name)))
+
+    def _look_up(self, provider: str, model: str) -> ModelFacts | None:
+        spelled, row = self._offer(provider, model)
+        # a fine-tune, or a ":free" the table has no row for, does not cost what its base does
+        same_price = spelled == model or not has_variant(model)
+        priced_as = model
+        info = prices.priced(provider, model)
+        if info is None and spelled is not None and same_price:
+            priced_as, info = spelled, prices.priced(provider, spelled)
+        vendor_model = row.get("of") or self.vendor_model(model)
+        if vendor_model is None and info is not None:
+            vendor_model = self.vendor_model(info.id)
+        rates = prices.rates(provider, priced_as)
+        limits_from = None
+        if spelled is not None:
+            if rates is None and same_price:
+                rates = self._reader.rates(row)
+        elif info is not None:
+            row, limits_from = self._as_priced(info, vendor_model)
+        elif vendor_model is not None and provider not in self._offers:
+            row = {"name": self._models[vendor_model].get("name", model)}
+        else:
+            return None
+        return self._reader.facts(
+            provider,
+            model,
+            row,
+            vendor_model=vendor_model,
+            scores=self._scores(vendor_model),
+            rates=rates,
+            deprecated=bool(info and info.deprecated),
+            limits_from=limits_from,
+        )
+
+    def _as_priced(
+        self, info: ModelInfo, vendor_model: str | None
+    ) -> tuple[Row, tuple[str, str] | None]:
+        """A row for what only the price list has: its window, and the rest as at the vendor."""
+        said = {"name": info.name, "context": info.context_window}
+        known = {key: value for key, value in said.items() if value is not None}
+        at_vendor = self._models.get(vendor_model or "", {})
+        if "in" not in at_vendor:
+            return {**at_vendor, **known}, prices.edition()
+        # whether answers are held to a schema is the host's doing, not the model's
+        return {k: v for k, v in at_vendor.items() if k != "structured"} | known, None
+
+    def _scores(self, vendor_model: str | None) -> Row:
+        """The scored row of a model: its own, or that of the model it is a dated snapshot of."""
+        row = self._models.get(vendor_model or "", {})
+        if "livebench" in row or vendor_model is None:
+            return row
+        return self._models.get(
+            self._index("", self._models).get(undated(normal(vendor_model)), ""), row
+        )
+
+    def _offer(self, provider: str, model: str) -> tuple[str | None, Row]:
+        """The table's own spelling of a model at a provider, and its row."""
+        rows = self._offers.get(provider, {})
+        if model in rows:
+            return model, rows[model]
+        index = self._index(provider, rows)
+        name = normal(model)
+        found = index.get(name) or index.get(undated(name))
+        return (None, {}) if found is None else (found, rows[found])
+
+    def _index(self, provider: str, rows: Mapping[str, Row]) -> dict[str, str]:
+        """Normal names to names as the table spells them; made once per provider."""
+        if not rows:
+            return {}
+        if provider not in self._named:
+            index: dict[str, str] = {}
+            # the shortest spelling is the plainest: no region, no ":free"
+            for spelled in sorted(rows, key=lambda name: (len(name), name)):
+                index.setdefault(normal(spelled), spelled)
+            # the newest snapshot answers to the undated name that nothing else has
+            for name in sorted(index, reverse=True):
+                index.setdefault(undated(name), index[name])
+            self._named[provider] = index
+        return self._named[provider]
+
+
+@cache
+def _load() -> Catalog:
+    return Catalog(resources.files(__package__).joinpath("models.json").read_bytes())
