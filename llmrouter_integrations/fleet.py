@@ -1,0 +1,249 @@
+"""From a configuration to the targets routing chooses among and the backends that reach them."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llmrouter_integrations.catalog.model import Rates
+from llmrouter_integrations.config import TargetConfig
+from llmrouter_integrations.dispatch.wire_backend import WireBackend
+from llmrouter_integrations.errors import (
+    ConfigurationError,
+    MissingKeyError,
+    UnknownModelError,
+)
+from llmrouter_integrations.routing.target import Target
+from llmrouter_integrations.wire import registry
+from llmrouter_integrations.wire.base import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from llmrouter_integrations.catalog import Catalog
+    from llmrouter_integrations.catalog.model import ModelFacts
+    from llmrouter_integrations.dispatch.backend import Backend
+    from llmrouter_integrations.transport import Transport
+    from llmrouter_integrations.wire.registry import ProviderInfo
+
+__all__ = ["Fleet", "discover"]
+
+MODELS_PER_PROVIDER = 3
+"""How many models of each provider :func:`discover` takes: a large, a middle and a small one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The configured targets.
+
+    Attributes:
+        targets: What routing knows of each, in the order configured.
+        backends: Target name to who reaches it.
+        stated_rates: Target name to the prices the user stated, for the bill.
+    """
+
+    targets: tuple[Target, ...]
+    backends: Mapping[str, Backend]
+    stated_rates: Mapping[str, Rates]
+
+    @classmethod
+    def assemble(
+        cls,
+        configs: Iterable[TargetConfig],
+        transport: Transport,
+        *,
+        catalog: Catalog,
+        env: Mapping[str, str],
+    ) -> Fleet:
+        """Look up what each target needs.
+
+        Raises:
+            UnknownModelError: A provider that is not known by name and has no ``base_url``.
+            MissingKeyError: Names every target without a key, and what to set.
+            ConfigurationError: Anything else that is missing, such as Azure's endpoint.
+        """
+        targets: list[Target] = []
+        backends: dict[str, Backend] = {}
+        rates: dict[str, Rates] = {}
+        keyless: dict[str, str] = {}
+        for config in configs:
+            info = _provider(config)
+            provider = info.id if info else config.provider
+            key = _key(config, info, env)
+            if key is None and not _may_go_without(config, info):
+                keyless[config.name] = _what_to_set(config, info)
+                continue
+            facts = catalog.find(provider, config.model_id)
+            target = Target.build(
+                config,
+                facts,
+                provider=provider,
+                quota_group=config.quota_group or _quota_group(provider, config.base_url, key),
+                free=bool(info and info.local),
+            )
+            targets.append(target)
+            backends[config.name] = WireBackend(
+                registry.codec(config.protocol or (info.protocol if info else "openai-chat")),
+                _endpoint(config, info, target, key=key, known=facts is not None, env=env),
+                transport,
+            )
+            stated = _stated_rates(config)
+            if stated is not None:
+                rates[config.name] = stated
+        if keyless:
+            raise MissingKeyError(
+                "; ".join(f"{name}: no API key: {what}" for name, what in keyless.items())
+            )
+        return cls(tuple(targets), backends, rates)
+
+
+def _provider(config: TargetConfig) -> ProviderInfo | None:
+    info = registry.provider(config.provider)
+    if info is None and config.base_url is None:
+        names = sorted(registry.PROVIDERS)
+        near = difflib.get_close_matches(config.provider, names, n=1)
+        raise UnknownModelError(
+            f"target {config.name!r}: no provider is named {config.provider!r}"
+            + (f"; did you mean {near[0] + '/' + config.model_id!r}?" if near else "")
+            + f" Known are: {', '.join(names)}; any other server needs a base_url"
+        )
+    return info
+
+
+def _key(config: TargetConfig, info: ProviderInfo | None, env: Mapping[str, str]) -> str | None:
+    if config.api_key is not None:
+        return config.api_key.get_secret_value() or None
+    names = (config.api_key_env,) if config.api_key_env else (info.key_env if info else ())
+    return next((value for name in names if (value := env.get(name, "").strip())), None)
+
+
+def _may_go_without(config: TargetConfig, info: ProviderInfo | None) -> bool:
+    """Whether no key is needed: the user's own server, own headers, or a credential chain."""
+    if config.api_key_env:
+        return False
+    # an AWS chain may find credentials in files that the environment does not show
+    chained = info is not None and bool(info.credentials_env)
+    return chained or info is None or info.local or bool(config.base_url or config.headers)
+
+
+def _what_to_set(config: TargetConfig, info: ProviderInfo | None) -> str:
+    if config.api_key_env:
+        return f"set {config.api_key_env} in the environment"
+    names = " or ".join(info.key_env) if info else "api_key"
+    return f"set {names} in the environment, or api_key in the target"
+
+
+def _quota_group(provider: str, base_url: str | None, key: str | None) -> str:
+    """Name the group of all targets with this key: a rate limit belongs to an account.
+
+    The digest tells keys apart without telling what they are.
+    """
+    secret = f"{base_url or ''}\0{key or ''}".encode()
+    return f"{provider}#{hashlib.blake2b(secret, digest_size=4).hexdigest()}"
+
+
+def _endpoint(
+    config: TargetConfig,
+    info: ProviderInfo | None,
+    target: Target,
+    *,
+    key: str | None,
+    known: bool,
+    env: Mapping[str, str],
+) -> Endpoint:
+    url = config.base_url
+    if url is None and info is not None:
+        url = registry.default_base_url(info, env, region=config.options.get("region"))
+    if url is None:
+        where = " or ".join((*info.base_url_env, *info.region_env)) if info else ""
+        raise ConfigurationError(
+            f"target {config.name!r}: where {target.provider} is reached is not known: "
+            f"give base_url{f', or set {where} in the environment' if where else ''}"
+        )
+    return Endpoint(
+        name=config.name,
+        provider=target.provider,
+        model=config.model_id,
+        base_url=url,
+        api_key=key,
+        headers=tuple(config.headers.items()),
+        abilities=target.abilities if known or config.abilities else None,
+        max_output=target.max_output,
+        options=config.options,
+    )
+
+
+def _stated_rates(config: TargetConfig) -> Rates | None:
+    if config.input_usd_per_mtok is None and config.output_usd_per_mtok is None:
+        return None
+    return Rates.per_mtok(
+        config.input_usd_per_mtok or 0.0,
+        config.output_usd_per_mtok or 0.0,
+        cache_read_usd=config.cache_read_usd_per_mtok,
+        cache_write_usd=config.cache_write_usd_per_mtok,
+        source="stated in the configuration",
+        date="",
+    )
+
+
+def discover(catalog: Catalog, env: Mapping[str, str] | None = None) -> list[TargetConfig]:
+    """Choose targets from the keys in the environment.
+
+    Of each provider whose key is set: its measured models on the frontier of quality and price,
+    the best, the cheapest and one between; where none is measured, its newest.
+
+    Raises:
+        MissingKeyError: No key of any known provider is set; says which could be.
+    """
+    env = os.environ if env is None else env
+    found: list[TargetConfig] = []
+    looked: list[str] = []
+    for info in registry.PROVIDERS.values():
+        if info.local or not info.key_env:
+            continue
+        looked.append(info.key_env[0])
+        if any(env.get(name, "").strip() for name in info.key_env):
+            if info.base_url is None and registry.default_base_url(info, env) is None:
+                continue  # Azure: its deployments have names that only the user knows
+            models = catalog.models(provider=info.id)
+            found.extend(TargetConfig(model=f.id) for f in _frontier(models))
+    if not found:
+        raise MissingKeyError(
+            f"no API key was found in the environment: set one of {', '.join(looked)}, "
+            'or name targets, as in Router(models=["ollama/llama3.2"])'
+        )
+    return found
+
+
+def _frontier(models: Sequence[ModelFacts]) -> list[ModelFacts]:
+    able = [
+        m
+        for m in models
+        if m.status != "deprecated"
+        and m.rates is not None
+        and m.abilities.tools is not False
+        and (m.abilities.output is None or "text" in m.abilities.output)
+    ]
+    measured = [m for m in able if "overall" in m.quality]
+    if not measured:
+        return sorted(able, key=lambda m: m.release_date or "", reverse=True)[:1]
+    frontier: list[ModelFacts] = []
+    best = -1.0
+    for model in sorted(measured, key=_price_then_quality):
+        score = model.quality["overall"].value
+        if score > best:
+            frontier.append(model)
+            best = score
+    if len(frontier) > MODELS_PER_PROVIDER:
+        frontier = [frontier[0], frontier[len(frontier) // 2], frontier[-1]]
+    return frontier[::-1]
+
+
+def _price_then_quality(model: ModelFacts) -> tuple[float, float]:
+    spent = model.output_tokens.get("overall")
+    rates = model.rates
+    price = rates.output_usd * (spent.value if spent else 1.0) if rates else 0.0
+    return price, -model.quality["overall"].value

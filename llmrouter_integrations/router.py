@@ -1,0 +1,304 @@
+"""The core as applications use it: :class:`Router`."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+from llmrouter_integrations.catalog import Catalog, bill, bill_from_rates
+from llmrouter_integrations.config import RouterConfig
+from llmrouter_integrations.dispatch.drive import Dispatcher, DispatchSettings
+from llmrouter_integrations.dispatch.machine import Plan, PlanTarget
+from llmrouter_integrations.errors import ConfigurationError
+from llmrouter_integrations.fleet import Fleet, discover
+from llmrouter_integrations.hints import EMPTY, RoutingHints
+from llmrouter_integrations.messages import Usage
+from llmrouter_integrations.routing.features import estimate_tokens
+from llmrouter_integrations.routing.policy import decide
+from llmrouter_integrations.state.memory import MemoryState
+from llmrouter_integrations.transport import Transport
+from llmrouter_integrations.wire.inbound import request_from
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from llmrouter_integrations.config import TargetConfig
+    from llmrouter_integrations.hints import Prefer
+    from llmrouter_integrations.messages import Chunk, Message, Request, Response
+    from llmrouter_integrations.routing.decision import Decision
+    from llmrouter_integrations.routing.target import Target
+    from llmrouter_integrations.state.base import StateStore
+
+    Hints = RoutingHints | Mapping[str, Any] | None
+    Messages = str | Iterable[Message | Mapping[str, Any]]
+
+__all__ = ["Router"]
+
+
+class Router:
+    """Answers each request from the model that is worth most for it, failing over when it fails.
+
+    One router serves all threads and event loops; make it once and share it.
+
+    Args:
+        models: Targets: ``"provider/model"``, a :class:`TargetConfig` or a mapping of its fields.
+            None, and no ``config``: models of every provider whose key is in the environment.
+        config: Everything at once; then ``models`` and ``settings`` are not given.
+        state: Where health is remembered; share one between routers that share targets.
+        transport: Who carries the bytes; for tests, and for HTTP settings of one's own.
+        env: Where keys and endpoints are looked up; the process's environment unless given.
+        **settings: Fields of :class:`RouterConfig`.
+
+    Raises:
+        ConfigurationError: A setting, a model name or a key is missing or wrong; says which.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[str | TargetConfig | Mapping[str, Any]] | None = None,
+        *,
+        config: RouterConfig | None = None,
+        state: StateStore | None = None,
+        transport: Transport | None = None,
+        env: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
+        if config is not None and (models is not None or settings):
+            raise ConfigurationError("give either config, or models and settings, not both")
+        self.config = config if config is not None else RouterConfig.of(models, **settings)
+        env = os.environ if env is None else env
+        self._catalog = Catalog.load()
+        self._owns_transport = transport is None
+        self._transport = transport or Transport(
+            http=self.config.http, proxy=self.config.proxy, verify=self.config.verify
+        )
+        chosen = self.config.models or discover(self._catalog, env)
+        fleet = Fleet.assemble(chosen, self._transport, catalog=self._catalog, env=env)
+        self.targets: tuple[Target, ...] = fleet.targets
+        self._stated_rates = fleet.stated_rates
+        self._by_name = {
+            t.name: PlanTarget(
+                name=t.name,
+                provider=t.provider,
+                model=t.model,
+                quota_group=t.quota_group,
+                context_window=t.context_window,
+            )
+            for t in fleet.targets
+        }
+        self._hints = RoutingHints.of(self.config.hints)
+        self._clock: Callable[[], float] = time.monotonic
+        self._rng = random.Random()  # noqa: S311  (spreads load, guards nothing)
+        self.state: StateStore = state or MemoryState(
+            cooldown_s=self.config.cooldown_s, max_cooldown_s=self.config.max_cooldown_s
+        )
+        self._dispatcher = Dispatcher(
+            backends=fleet.backends,
+            state=self.state,
+            settings=DispatchSettings(max_retries=self.config.max_retries),
+            clock=self._clock,
+            rng=self._rng,
+        )
+
+    @classmethod
+    def from_config(cls, source: RouterConfig | str | Path, **arguments: Any) -> Self:
+        """Build from a configuration, or from the path of a YAML file.
+
+        Args:
+            source: A configuration, or a path; see :meth:`RouterConfig.load`.
+            **arguments: ``state``, ``transport`` or ``env``, as for the class.
+        """
+        config = source if isinstance(source, RouterConfig) else RouterConfig.load(source)
+        return cls(config=config, **arguments)
+
+    # -- what applications call ---------------------------------------------------------------
+
+    def complete(self, messages: Messages, *, hints: Hints = None, **params: Any) -> Response:
+        """Get a whole answer.
+
+        Args:
+            messages: OpenAI-style dicts, :class:`Message` objects, or one user message's text.
+            hints: What to say about the request; see :class:`RoutingHints`.
+            **params: As in OpenAI's chat completions: ``temperature``, ``tools``,
+                ``response_format``, ``max_tokens``, ...
+
+        Raises:
+            NoCandidateError: No target may serve this request.
+            RequestError: The request is at fault.
+            AllTargetsFailed: Every target that could serve it failed.
+            DeadlineExceeded: Its total time ran out.
+        """
+        return self.run(request_from(messages, params), RoutingHints.of(hints))
+
+    async def acomplete(
+        self, messages: Messages, *, hints: Hints = None, **params: Any
+    ) -> Response:
+        """Get a whole answer; as :meth:`complete`."""
+        return await self.arun(request_from(messages, params), RoutingHints.of(hints))
+
+    def stream(self, messages: Messages, *, hints: Hints = None, **params: Any) -> Iterator[Chunk]:
+        """Get an answer in chunks; the last one's ``response`` is the whole answer.
+
+        Raises:
+            StreamInterrupted: The answer broke off after some of it had been handed on.
+            RouterError: As :meth:`complete`.
+        """
+        return self.run_stream(request_from(messages, params), RoutingHints.of(hints))
+
+    def astream(
+        self, messages: Messages, *, hints: Hints = None, **params: Any
+    ) -> AsyncIterator[Chunk]:
+        """Get an answer in chunks; as :meth:`stream`."""
+        return self.arun_stream(request_from(messages, params), RoutingHints.of(hints))
+
+    def explain(self, messages: Messages, *, hints: Hints = None, **params: Any) -> Decision:
+        """Decide, and call nobody: every candidate, its parts, and why the others lost.
+
+        Raises:
+            NoCandidateError: No target may serve this request.
+            ContextOverflowError: It fits no target's window.
+        """
+        return self.decide(request_from(messages, params), RoutingHints.of(hints))
+
+    # -- what the frameworks' faces call ------------------------------------------------------
+
+    def run(self, request: Request, hints: RoutingHints = EMPTY) -> Response:
+        """Get a whole answer to a :class:`Request`; as :meth:`complete`."""
+        decision = self.decide(request, hints)
+        return self._dispatcher.complete(request, self._plan(decision), self._settler(decision))
+
+    async def arun(self, request: Request, hints: RoutingHints = EMPTY) -> Response:
+        """Get a whole answer to a :class:`Request`; as :meth:`complete`."""
+        decision = self.decide(request, hints)
+        return await self._dispatcher.acomplete(
+            request, self._plan(decision), self._settler(decision)
+        )
+
+    def run_stream(self, request: Request, hints: RoutingHints = EMPTY) -> Iterator[Chunk]:
+        """Get the answer to a :class:`Request` in chunks; as :meth:`stream`."""
+        decision = self.decide(request, hints)
+        return self._dispatcher.stream(request, self._plan(decision), self._settler(decision))
+
+    def arun_stream(self, request: Request, hints: RoutingHints = EMPTY) -> AsyncIterator[Chunk]:
+        """Get the answer to a :class:`Request` in chunks; as :meth:`stream`."""
+        decision = self.decide(request, hints)
+        return self._dispatcher.astream(request, self._plan(decision), self._settler(decision))
+
+    def decide(self, request: Request, hints: RoutingHints = EMPTY) -> Decision:
+        """Choose the targets for a :class:`Request`; as :meth:`explain`."""
+        config = self.config
+        prefer: Prefer = config.prefer
+        return decide(
+            request,
+            hints.over(self._hints),
+            self.targets,
+            self.state.snapshot(),
+            now=self._clock(),
+            policy=config.policy,
+            prefer=prefer,
+            value_usd=config.value_usd,
+            rng=self._rng,
+        )
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _plan(self, decision: Decision) -> Plan:
+        config, hints = self.config, decision.hints
+        alone = hints.fallback is False
+        by_name = self._by_name
+        names = decision.plan[:1] if alone else decision.plan
+        return Plan(
+            targets=tuple([by_name[name] for name in names]),
+            timeout_s=config.timeout_s if hints.timeout_s is None else hints.timeout_s,
+            first_token_timeout_s=(
+                config.first_token_timeout_s
+                if hints.first_token_timeout_s is None
+                else hints.first_token_timeout_s
+            ),
+            idle_timeout_s=config.idle_timeout_s,
+        )
+
+    def _settler(self, decision: Decision) -> Callable[[Response], Response]:
+        def settle(response: Response) -> Response:
+            usage = response.usage
+            if not usage.reported and not usage.total_tokens:
+                usage = _estimated(decision, response)
+            return replace(
+                response, usage=usage, cost_usd=self._cost(response, usage), decision=decision
+            )
+
+        return settle
+
+    def _cost(self, response: Response, usage: Usage) -> float | None:
+        if usage.cost_usd is not None:
+            return usage.cost_usd
+        stated = self._stated_rates.get(response.target)
+        if stated is not None:
+            return bill_from_rates(usage, stated).usd
+        asked = self._by_name[response.target]
+        billed = bill(usage, provider=asked.provider, model=asked.model)
+        return billed.usd if billed is not None else None
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the connections this router made. It can be used again."""
+        if self._owns_transport:
+            self._transport.close()
+
+    async def aclose(self) -> None:
+        """Close the connections this router made, those of the running event loop included."""
+        if self._owns_transport:
+            await self._transport.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"Router({', '.join(t.name for t in self.targets)}; policy={self.config.policy!r})"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # frameworks deep-copy what holds a router; its health and connections are to be shared
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # keys stay behind (see TargetConfig.__getstate__) and are found in the environment again
+        return (_rebuild, (type(self), self.config))
+
+
+def _rebuild(cls: type[Router], config: RouterConfig) -> Router:
+    return cls(config=config)
+
+
+def _estimated(decision: Decision, response: Response) -> Usage:
+    message = response.message
+    said = message.text + message.reasoning + "".join(c.arguments for c in message.tool_calls)
+    return Usage(
+        input_tokens=decision.features.input_tokens,
+        output_tokens=estimate_tokens(said),
+        reported=False,
+    )

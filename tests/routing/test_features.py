@@ -1,0 +1,121 @@
+"""What is seen in a request: task, needs, size."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmrouter_integrations.hints import EMPTY, RoutingHints
+from llmrouter_integrations.messages import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    Message,
+    NativeTool,
+    OutputFormat,
+    Request,
+    TextPart,
+    Tool,
+    ToolResultPart,
+)
+from llmrouter_integrations.routing.features import estimate_tokens, read_features
+
+
+def user(*parts):
+    return Message("user", tuple(TextPart(p) if isinstance(p, str) else p for p in parts))
+
+
+TASKS = [
+    ("Write a Python function that merges two dicts", "code"),
+    ("Fix this:\n```\nfor i in range(3) print(i)\n```", "code"),
+    ("Solve the equation x^2 - 5x + 6 = 0", "math"),
+    (
+        "Summarize the following article in three sentences.\n" + "Trade grew. " * 200,
+        "summarization",
+    ),
+    ("Translate to German: good morning", "translation"),
+    ("Write a haiku about autumn", "creative"),
+    ("Extract all names and dates from the text below.\n" + "Anna met Bob. " * 50, "extraction"),
+    ("Classify the sentiment of this review: I loved it", "classification"),
+    ("The treaty was signed in 1648. " * 40 + "When was the treaty signed?", "qa"),
+    ("Hello, how are you today", "chat"),
+    ("", "chat"),
+]
+
+
+@pytest.mark.parametrize(("text", "task"), TASKS)
+def test_the_task_is_told_from_the_words_of_the_instruction(text, task):
+    assert read_features(Request((user(text),)), EMPTY).task == task
+
+
+def test_quoted_text_does_not_decide_the_task():
+    document = "def f(): return SQL exception traceback refactor python " * 60
+    text = f"Summarize the text below for a manager, please. {'x ' * 160}{document}{'y ' * 160}"
+    assert read_features(Request((user(text),)), EMPTY).task == "summarization"
+
+
+@pytest.mark.parametrize(
+    ("request_", "task", "source"),
+    [
+        (Request((user("Write python code"),), tools=(Tool("f"),)), "tool_use", "structure"),
+        (Request((user("What is this?", ImagePart(url="u")),)), "vision", "structure"),
+        (Request((user("word " * 40_000),)), "long_context", "structure"),
+        (Request((user("John is 3"),), output=OutputFormat()), "extraction", "structure"),
+        (Request((user("hi"),)), "chat", "default"),
+        (
+            Request((user("hi"),), tools=(NativeTool("openai", {"type": "web_search"}),)),
+            "chat",
+            "default",
+        ),
+    ],
+)
+def test_structure_tells_the_task_before_words(request_, task, source):
+    features = read_features(request_, EMPTY)
+    assert (features.task, features.task_source) == (task, source)
+
+
+def test_the_caller_knows_best():
+    request = Request((user("Write python code"),), tools=(Tool("f"),))
+    features = read_features(request, RoutingHints(task="math"))
+    assert (features.task, features.task_source) == ("math", "hint")
+
+
+@pytest.mark.parametrize(
+    ("part", "need"),
+    [
+        (ImagePart(data="aGk="), "image"),
+        (AudioPart(data="aGk="), "audio"),
+        (FilePart(data="aGk=", media_type="application/pdf"), "pdf"),
+        (FilePart(data="aGk=", media_type="video/mp4"), "video"),
+        (ToolResultPart("1", (ImagePart(data="aGk="),)), "image"),
+    ],
+)
+def test_parts_tell_what_a_target_must_be_able_to_take(part, need):
+    assert need in read_features(Request((user(part),)), EMPTY).needs
+
+
+def test_tools_that_must_not_be_called_are_no_need():
+    request = Request((user("hi"),), tools=(Tool("f"),), tool_choice="none")
+    assert read_features(request, EMPTY).needs == frozenset()
+
+
+def test_a_text_file_needs_nothing():
+    request = Request((user(FilePart(text="plain", media_type="text/plain")),))
+    assert read_features(request, EMPTY).needs == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "chars_a_token"),
+    [
+        ("The quick brown fox jumps over the lazy dog. " * 20, 4.0),
+        ("Der schnelle braune Fuchs springt über den faulen Hund. " * 20, 3.8),
+        ("素早い茶色の狐がのろまな犬を飛び越える。" * 20, 0.95),
+    ],
+)
+def test_token_estimates_follow_the_script(text, chars_a_token):
+    assert len(text) / estimate_tokens(text) == pytest.approx(chars_a_token, rel=0.05)
+
+
+def test_max_tokens_bounds_the_expected_answer():
+    short = read_features(Request((user("hi"),), max_tokens=5), EMPTY)
+    assert short.output_tokens == 5
+    assert read_features(Request((user("hi"),)), EMPTY).output_tokens > 5

@@ -1,0 +1,129 @@
+"""llmrouter.yaml and constructor arguments: what is read, and what is said of mistakes."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from llmrouter_integrations.config import RouterConfig, TargetConfig, split_model
+from llmrouter_integrations.errors import ConfigurationError, UnknownModelError
+
+GOOD = """\
+prefer: quality
+timeout_s: 45
+hints: {tenant: acme}
+models:
+  - openai/gpt-5.4-mini
+  - model: anthropic/claude-haiku-4-5
+    name: backup
+    api_key: ${TEAM_KEY}
+    quality: {code: 0.7, overall: 0.6}
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "llmrouter.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_is_read_and_variables_are_filled_in(tmp_path):
+    config = RouterConfig.load(write(tmp_path, GOOD), env={"TEAM_KEY": "sk-team"})
+    assert [t.name for t in config.models] == ["openai/gpt-5.4-mini", "backup"]
+    assert config.models[1].api_key.get_secret_value() == "sk-team"
+    assert (config.prefer, config.timeout_s, config.hints) == ("quality", 45.0, {"tenant": "acme"})
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "where"),
+    [
+        ("models: [", ConfigurationError, "line 1, column 10: not valid YAML"),
+        ("- a\n- b\n", ConfigurationError, "must be a mapping"),
+        (
+            "models:\n  - openai/a\nprefr: cost\n",
+            ConfigurationError,
+            r"line 3: field prefr: no such setting; did you mean 'prefer'\?",
+        ),
+        (
+            "models:\n  - model: openai/a\n    bas_url: x\n",
+            ConfigurationError,
+            r"line 3: field models\[0\].bas_url: no such setting; did you mean 'base_url'\?",
+        ),
+        ("models:\n\n  - gpt\n", UnknownModelError, r"line 3: field models\[0\].model: 'gpt' must"),
+        ("timeout_s: soon\n", ConfigurationError, "line 1: field timeout_s: .*valid number"),
+        ("timeout_s: 0\n", ConfigurationError, "line 1: field timeout_s: .*greater than 0"),
+        ("hints:\n  tsk: code\n", ConfigurationError, "line 1: field hints: unknown hint 'tsk'"),
+        (
+            "models:\n  - model: openai/a\n    api_key: ${NOT_THERE}\n",
+            ConfigurationError,
+            r"line 3: field models\[0\].api_key: the environment variable NOT_THERE is not set",
+        ),
+        (
+            "models:\n  - model: openai/a\n    base_url: https://user:pw@host/v1\n",
+            ConfigurationError,
+            "line 3: .*no credentials",
+        ),
+        ("models: [openai/a, openai/a]\n", ConfigurationError, "two targets are named 'openai/a'"),
+        (
+            "models:\n  - model: openai/a\n    quality: 7\n",
+            ConfigurationError,
+            "line 3: .*between 0 and 1",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_file_line_and_field(tmp_path, text, kind, where):
+    with pytest.raises(kind, match=where) as caught:
+        RouterConfig.load(write(tmp_path, text), env={})
+    assert "llmrouter.yaml" in str(caught.value)
+    assert "pw" not in str(caught.value)
+
+
+def test_a_missing_or_unreadable_file_is_told(tmp_path):
+    with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
+        RouterConfig.load(tmp_path / "absent.yaml")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        RouterConfig.load(tmp_path / "binary.yaml")
+
+
+def test_an_empty_file_is_a_configuration_of_defaults(tmp_path):
+    assert RouterConfig.load(write(tmp_path, "")) == RouterConfig()
+
+
+@pytest.mark.parametrize(
+    ("written", "split"),
+    [
+        ("openai/gpt-5", ("openai", "gpt-5")),
+        ("openai:gpt-5", ("openai", "gpt-5")),
+        ("openrouter/anthropic/claude", ("openrouter", "anthropic/claude")),
+        ("ollama/llama3.2:3b", ("ollama", "llama3.2:3b")),
+        ("bedrock/us.amazon.nova-v1:0", ("bedrock", "us.amazon.nova-v1:0")),
+        ("gpt-5", ("", "gpt-5")),
+    ],
+)
+def test_a_model_is_written_provider_slash_model(written, split):
+    assert split_model(written) == split
+
+
+def test_constructor_arguments_complain_likewise():
+    with pytest.raises(ConfigurationError, match="did you mean 'timeout_s'"):
+        RouterConfig.of(["openai/a"], timout_s=3)
+
+
+def test_secrets_are_in_no_repr_and_no_pickle_but_survive_a_copy():
+    target = TargetConfig(
+        model="openai/a",
+        api_key="sk-secret",
+        headers={"Authorization": "Bearer sk-secret", "x-team": "a"},
+        options={"secret_access_key": "sk-secret", "region": "eu"},
+    )
+    config = RouterConfig(models=(target,), proxy="http://user:sk-secret@proxy:1")
+    assert "sk-secret" not in repr(config)
+    assert b"sk-secret" not in pickle.dumps(config)
+    loaded = pickle.loads(pickle.dumps(config))
+    assert loaded.models[0].headers == {"x-team": "a"}
+    assert loaded.models[0].options == {"region": "eu"}
+    assert copy.deepcopy(config).models[0].api_key.get_secret_value() == "sk-secret"
+    assert "sk-secret" not in config.model_dump_json()
