@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_serializer,
     field_validator,
     model_validator,
 )
@@ -136,14 +137,18 @@ class TargetConfig(_Settings):
         """The model's name in the provider's own spelling."""
         return split_model(self.model)[1]
 
+    @field_serializer("headers", "options")
+    def _without_secrets(self, value: dict[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in value.items() if not _SECRET_NAME.search(k)}
+
     def __getstate__(self) -> dict[Any, Any]:
         # A pickle may travel to a disk or a queue: what it leaves out is found again in the
         # environment where it is loaded.
         state = super().__getstate__()
         own = dict(state["__dict__"])
         own["api_key"] = None
-        for key in ("headers", "options"):
-            own[key] = {k: v for k, v in own[key].items() if not _SECRET_NAME.search(k)}
+        own["headers"] = self._without_secrets(self.headers)
+        own["options"] = self._without_secrets(self.options)
         return {**state, "__dict__": own}
 
 
@@ -202,11 +207,13 @@ class RouterConfig(_Settings):
             seen.add(target.name)
         return self
 
+    @field_serializer("proxy")
+    def _without_password(self, value: str | None) -> str | None:
+        return None if value and "@" in value else value
+
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
-        own = dict(state["__dict__"])
-        if own["proxy"] and "@" in own["proxy"]:
-            own["proxy"] = None  # a proxy URL with a password in it
+        own = {**state["__dict__"], "proxy": self._without_password(self.proxy)}
         return {**state, "__dict__": own}
 
     @classmethod

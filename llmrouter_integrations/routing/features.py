@@ -1,8 +1,8 @@
 """What can be seen in a request before anybody answers it: :func:`read_features`.
 
-Token counts are estimates from characters: about four characters of Latin script a token, one to
-one and a half of others (the ratios of OpenAI's o200k and Anthropic's tokenizers on plain prose).
-They are for choosing; what is billed is what the provider counted.
+Token counts are estimates from characters: four characters of English a token (the rule of thumb
+in OpenAI's and Anthropic's documentation), about one of Chinese or Japanese. They are for choosing;
+what is billed is what the provider counted.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def estimate_tokens(text: str) -> int:
     """Estimate the tokens of a text."""
     if text.isascii():
         return len(text) // 4 + 1
-    wide = len(text.encode()) - len(text)  # 1 more byte for accented Latin, 2 for CJK
-    return (len(text) + wide) // 3 + 1 if wide > len(text) // 2 else len(text) // 3 + 1
+    beyond_ascii = len(text.encode()) - len(text)  # 1 for an accented letter, 2 for CJK
+    return len(text) // 4 + beyond_ascii * 2 // 5 + 1
 
 
 def _measure(parts: tuple[Part, ...], needs: set[str]) -> int:
