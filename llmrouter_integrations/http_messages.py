@@ -5,20 +5,32 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["HttpRequest", "HttpResponse"]
+__all__ = ["HttpRequest", "HttpResponse", "url_without_secrets"]
+
+_USERINFO = re.compile(r"//[^/?#]*@")
+_QUERY_VALUE = re.compile(r"([?&][^=&#]*=)[^&#]*")
 
 
-@dataclass(frozen=True, slots=True)
+def url_without_secrets(url: str) -> str:
+    """The URL as it may be shown: without user and password, and with query values masked.
+
+    Keys belong in headers, but a proxy carries a password and a gateway may take ``?key=``.
+    """
+    return _QUERY_VALUE.sub(r"\1***", _USERINFO.sub("//***@", url))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class HttpRequest:
     """One HTTP request, whole.
 
-    Its repr shows neither header values nor the body: they hold keys and prompts.
+    Its repr shows neither header values, query values nor the body: they hold keys and prompts.
 
     Args:
         method: ``GET``, ``POST`` and so on.
@@ -29,8 +41,11 @@ class HttpRequest:
 
     method: str
     url: str
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"HttpRequest({self.method} {url_without_secrets(self.url)})"
 
 
 @dataclass(frozen=True, slots=True)

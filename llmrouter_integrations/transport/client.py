@@ -1,0 +1,287 @@
+"""The HTTP client that all wire targets share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self
+from weakref import finalize
+
+import httpx
+
+from llmrouter_integrations.http_messages import HttpResponse
+from llmrouter_integrations.transport.deadline import DeadlineTransport
+from llmrouter_integrations.transport.environment import Proxies, async_backend, tls_context
+from llmrouter_integrations.transport.exchange import EXPECTED, Exchange
+from llmrouter_integrations.transport.lifetimes import PerLoop, forget_in_child
+from llmrouter_integrations.transport.limits import WaitLimit
+from llmrouter_integrations.transport.outgoing import Routes, outgoing
+from llmrouter_integrations.transport.stream import HttpStream
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from llmrouter_integrations.http_messages import HttpRequest
+    from llmrouter_integrations.transport.limits import Limits
+
+__all__ = ["Transport"]
+
+_KEEPALIVE_S = 30.0
+"""How long an idle connection is kept. Agents pause between steps for longer than httpx's 5 s;
+the load balancers of large providers close idle connections after 60 s or more."""
+
+_WHOLE = b"gzip, deflate"
+_STREAMED = b"identity"
+"""A compressed event stream waits in some middlebox's buffer, and events are small."""
+
+_SyncConnections = dict["httpx.Proxy | None", httpx.BaseTransport]
+
+
+class Transport:
+    """Sends HTTP requests, each within its own limits, and tells every fault as one of our errors.
+
+    One may be shared by all threads and event loops of a process: sync calls share one pool,
+    each event loop has its own and closes it when it ends, and a forked child starts afresh.
+    Redirects are not followed, cookies are not kept, nothing is retried.
+
+    Args:
+        http: What carries async calls: ``httpx``, ``aiohttp``, or ``auto`` for aiohttp where it
+            is installed. None reads ``LLMROUTER_HTTP``. Sync calls are always httpx's own.
+        verify: TLS verification: True, False, a path to a CA bundle or directory, or a context.
+        proxy: URL of a proxy for every request; None leaves it to the environment.
+        trust_env: Whether the environment's proxies, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` count.
+        sync_transport: Any httpx transport to send sync calls through instead, as it is.
+        async_transport: Any httpx transport to send async calls through instead, as it is. All
+            event loops share it.
+        max_connections: Most connections at once, for sync calls and for each event loop.
+        clock: Monotonic seconds.
+
+    Raises:
+        ConfigurationError: An unusable proxy or CA path, or an unknown ``http``.
+    """
+
+    def __init__(
+        self,
+        *,
+        http: str | None = None,
+        verify: bool | str | ssl.SSLContext = True,
+        proxy: str | None = None,
+        trust_env: bool = True,
+        sync_transport: httpx.BaseTransport | None = None,
+        async_transport: httpx.AsyncBaseTransport | None = None,
+        max_connections: int = 1000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._backend = async_backend(http)
+        self._routes = Routes(Proxies(proxy, trust_env=trust_env))
+        self._load_tls = partial(tls_context, verify, trust_env=trust_env)
+        # The usual roots take 20 ms to load, which a process that calls nobody need not pay.
+        self._tls = None if verify is True else self._load_tls()
+        self._given_sync = sync_transport
+        self._given_async = async_transport
+        self._pool = httpx.Limits(
+            max_connections=max_connections,
+            max_keepalive_connections=max_connections,
+            keepalive_expiry=_KEEPALIVE_S,
+        )
+        self._clock = clock
+        self.forget_connections()
+        forget_in_child(self)
+
+    def send(self, request: HttpRequest, limits: Limits) -> HttpResponse:
+        """Send a request and read the whole answer, whatever its status.
+
+        Args:
+            request: What to send.
+            limits: What the attempt may take.
+
+        Raises:
+            TargetTimeoutError: A limit ran out; ``phase`` says which.
+            TargetConnectionError: No connection, or one cut before an answer; ``sent`` is False
+                where the request cannot have reached the provider.
+            TruncatedAnswerError: The answer's bytes ended early.
+            ProtocolViolationError: What came is not HTTP, or is larger than ``max_body_bytes``.
+            AuthenticationError: The key cannot be written into a header.
+            ConfigurationError: Not an http(s) URL, or no usable certificates.
+        """
+        stream = self._open(request, limits, _WHOLE)
+        try:
+            body = stream.read()
+        finally:
+            stream.close()
+        return HttpResponse(stream.status, stream.headers, body, stream.elapsed_s())
+
+    async def asend(self, request: HttpRequest, limits: Limits) -> HttpResponse:
+        """As :meth:`send`. Cancelling it closes the connection."""
+        stream = await self._aopen(request, limits, _WHOLE)
+        try:
+            body = await stream.aread()
+        finally:
+            await stream.aclose()
+        return HttpResponse(stream.status, stream.headers, body, stream.elapsed_s())
+
+    @contextmanager
+    def stream(self, request: HttpRequest, limits: Limits) -> Iterator[HttpStream]:
+        """Send a request and hand over the answer, whatever its status, as its headers arrive.
+
+        Leaving the context closes the connection, or keeps it if the body was read to its end.
+
+        Args:
+            request: What to send.
+            limits: What the attempt may take.
+
+        Raises:
+            AttemptError: As :meth:`send`; the stream's readers raise for the body.
+        """
+        stream = self._open(request, limits, _STREAMED)
+        try:
+            yield stream
+        finally:
+            stream.close()
+
+    @asynccontextmanager
+    async def astream(self, request: HttpRequest, limits: Limits) -> AsyncIterator[HttpStream]:
+        """As :meth:`stream`. Cancelling it closes the connection."""
+        stream = await self._aopen(request, limits, _STREAMED)
+        try:
+            yield stream
+        finally:
+            await stream.aclose()
+
+    def _open(self, request: HttpRequest, limits: Limits, accept_encoding: bytes) -> HttpStream:
+        route = self._routes.to(request.url)
+        exchange = Exchange(limits, self._clock, route.peer)
+        transport = self._sync_transport(route.proxy)
+        timeout = {
+            "connect": WaitLimit(exchange.countdown, limits.connect_s),
+            "read": WaitLimit(exchange.countdown),
+            "write": WaitLimit(exchange.countdown, limits.idle_s),
+            "pool": WaitLimit(exchange.countdown, limits.pool_s),
+        }
+        try:
+            response = transport.handle_request(outgoing(request, route, timeout, accept_encoding))
+        except EXPECTED as raised:
+            failure = exchange.fault(raised)
+        else:
+            return HttpStream(response, exchange)
+        raise failure
+
+    async def _aopen(
+        self, request: HttpRequest, limits: Limits, accept_encoding: bytes
+    ) -> HttpStream:
+        route = self._routes.to(request.url)
+        exchange = Exchange(limits, self._clock, route.peer)
+        transport = self._given_async or (await self._per_loop.current()).through(route.proxy)
+        left = exchange.countdown.left()
+        timeout = {
+            "connect": min(limits.connect_s, left),
+            # One figure for all reads, so only a backstop: each wait is timed here.
+            "read": max(limits.first_token_s, limits.idle_s),
+            "write": min(limits.idle_s, left),
+            "pool": min(limits.pool_s, left),
+        }
+        try:
+            async with asyncio.timeout(left):
+                response = await transport.handle_async_request(
+                    outgoing(request, route, timeout, accept_encoding)
+                )
+        except EXPECTED as raised:
+            failure = exchange.fault(raised)
+        else:
+            return HttpStream(response, exchange)
+        raise failure
+
+    def _sync_transport(self, proxy: httpx.Proxy | None) -> httpx.BaseTransport:
+        if self._given_sync is not None:
+            return self._given_sync
+        transport = self._connections.get(proxy)
+        if transport is None:
+            with self._lock:
+                transport = self._connections.get(proxy)
+                if transport is None:
+                    transport = DeadlineTransport(**self._settings(proxy))
+                    self._connections[proxy] = transport
+        return transport
+
+    def _async_transport(self, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
+        settings = self._settings(proxy)
+        # aiohttp speaks to no SOCKS proxy, and to https ones only on some event loops.
+        if self._backend == "aiohttp" and (proxy is None or proxy.url.scheme == "http"):
+            from llmrouter_integrations.transport.over_aiohttp import AiohttpTransport
+
+            return AiohttpTransport(**settings)
+        return httpx.AsyncHTTPTransport(**settings)
+
+    def _settings(self, proxy: httpx.Proxy | None) -> dict[str, Any]:
+        if self._tls is None:
+            self._tls = self._load_tls()
+        if proxy is not None and proxy.url.scheme == "https":
+            proxy.ssl_context = self._tls
+        return {"verify": self._tls, "proxy": proxy, "limits": self._pool}
+
+    def forget_connections(self) -> object:
+        """Start with no connections, without closing those there were; a forked child does.
+
+        Returns:
+            What was let go of, for whoever must keep it open.
+        """
+        before = self.__dict__.get("_closer")
+        self._lock = Lock()
+        self._connections: _SyncConnections = {}
+        self._per_loop = PerLoop(partial(_LoopConnections, self._async_transport))
+        self._closer = finalize(self, _close_all, self._connections, self._per_loop)
+        return before.detach() if before is not None else None
+
+    def close(self) -> None:
+        """Close the sync connections, and ask running event loops to close theirs.
+
+        The transport stays usable: what is sent later opens new connections.
+        """
+        _close_all(self._connections, self._per_loop)
+
+    async def aclose(self) -> None:
+        """Close the running event loop's connections, and all that :meth:`close` closes."""
+        await self._per_loop.aclose()
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+
+class _LoopConnections:
+    """The async connections of one event loop, by the proxy they go through."""
+
+    def __init__(self, build: Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]) -> None:
+        self._build = build
+        self._by_proxy: dict[httpx.Proxy | None, httpx.AsyncBaseTransport] = {}
+
+    def through(self, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
+        transport = self._by_proxy.get(proxy)
+        if transport is None:
+            transport = self._by_proxy[proxy] = self._build(proxy)
+        return transport
+
+    async def aclose(self) -> None:
+        while self._by_proxy:
+            _, transport = self._by_proxy.popitem()
+            await transport.aclose()
+
+
+def _close_all(connections: _SyncConnections, per_loop: PerLoop[_LoopConnections]) -> None:
+    while connections:
+        _, transport = connections.popitem()
+        transport.close()
+    per_loop.close_elsewhere()

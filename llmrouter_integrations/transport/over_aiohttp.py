@@ -1,0 +1,171 @@
+"""An httpx async transport over aiohttp, for what httpx's own pool costs when many calls run.
+
+``httpx-aiohttp`` was measured and read first (docs/transport.md): it tells a refused, a reset and
+a dropped connection all as ``ConnectTimeout``, so a router would take a request that may have
+been billed for one that never left; it keeps cookies, and it re-quotes paths that are signed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import httpx
+from yarl import URL
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator
+
+__all__ = ["AiohttpTransport"]
+
+_INCOMPLETE_BODY = "peer closed connection without sending complete message body"
+_NO_ANSWER = "Server disconnected without sending a response."
+
+_HTTPX_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
+    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
+    (aiohttp.ServerTimeoutError, httpx.ReadTimeout),
+    (aiohttp.ClientProxyConnectionError, httpx.ProxyError),
+    (aiohttp.ClientHttpProxyError, httpx.ProxyError),
+    (aiohttp.ClientConnectorError, httpx.ConnectError),
+    (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError),
+    (aiohttp.ClientPayloadError, httpx.RemoteProtocolError),
+    (aiohttp.ClientConnectionError, httpx.ReadError),
+    (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
+    (aiohttp.NonHttpUrlClientError, httpx.UnsupportedProtocol),
+    (aiohttp.ClientError, httpx.RemoteProtocolError),
+)
+"""aiohttp's errors and httpx's names for them; the first row that fits counts."""
+
+
+def _in_httpx_terms(error: Exception) -> httpx.TransportError:
+    httpx_class = next(named for kind, named in _HTTPX_ERRORS if isinstance(error, kind))
+    match error:
+        case aiohttp.ClientHttpProxyError():
+            text = f"{error.status} {error.message}"
+        case aiohttp.ConnectionTimeoutError() | aiohttp.InvalidURL():
+            text = ""  # aiohttp's own text holds the whole URL
+        case aiohttp.ServerDisconnectedError():
+            text = _NO_ANSWER
+        case aiohttp.ClientPayloadError() if "Not enough data" in str(error):
+            text = _INCOMPLETE_BODY
+        case aiohttp.ClientResponseError():
+            text = error.message
+        case _:
+            text = str(error.__cause__ or error)
+    return httpx_class(text)
+
+
+@lru_cache(maxsize=512)
+def _as_sent(url: str) -> URL:
+    """The URL exactly as written: aiohttp would otherwise re-quote a path that was signed."""
+    return URL(url, encoded=True)
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """httpx's async transport seam, filled by an aiohttp session.
+
+    Honours the ``connect`` and ``pool`` timeouts of a request, and bounds its reads by ``read``.
+    aiohttp has no write timeout: whoever awaits the answer must bound that wait.
+    Made and used inside one running event loop.
+
+    Args:
+        verify: The TLS context for servers.
+        proxy: An ``http`` proxy for every request, or None.
+        limits: Most connections, and how long an idle one is kept.
+    """
+
+    def __init__(
+        self, *, verify: ssl.SSLContext, proxy: httpx.Proxy | None, limits: httpx.Limits
+    ) -> None:
+        self._proxy: dict[str, Any] = {}
+        if proxy is not None:
+            headers = dict(proxy.headers)
+            if proxy.auth is not None:
+                credentials = b64encode(":".join(proxy.auth).encode()).decode()
+                headers["Proxy-Authorization"] = f"Basic {credentials}"
+            self._proxy = {"proxy": URL(str(proxy.url)), "proxy_headers": headers}
+        # aiohttp's own limit cannot tell waiting for a place from connecting; this can.
+        self._places = asyncio.Semaphore(limits.max_connections or 1000)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=verify, limit=0, keepalive_timeout=limits.keepalive_expiry
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request and wait for the answer's headers."""
+        timeout = request.extensions.get("timeout", {})
+        await self._take_place(timeout.get("pool"))
+        try:
+            response = await self._session.request(
+                request.method,
+                _as_sent(str(request.url)),
+                headers=request.headers,
+                data=await request.aread() or None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    connect=timeout.get("connect"), sock_read=timeout.get("read")
+                ),
+                **self._proxy,
+            )
+        except aiohttp.ClientError as error:
+            self._places.release()
+            raise _in_httpx_terms(error) from error
+        except BaseException:
+            self._places.release()
+            raise
+        return httpx.Response(
+            response.status,
+            # A cassette's answer has no raw headers.
+            headers=response.raw_headers or list(response.headers.items()),
+            stream=_Body(response, self._places),
+        )
+
+    async def _take_place(self, pool_timeout_s: float | None) -> None:
+        if not self._places.locked():
+            await self._places.acquire()
+            return
+        try:
+            async with asyncio.timeout(pool_timeout_s):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise httpx.PoolTimeout("no free connection") from error
+
+    async def aclose(self) -> None:
+        """Close the session and its connections."""
+        await self._session.close()
+
+
+class _Body(httpx.AsyncByteStream):
+    __slots__ = ("_places", "_response")
+
+    def __init__(self, response: aiohttp.ClientResponse, places: asyncio.Semaphore) -> None:
+        self._response = response
+        self._places: asyncio.Semaphore | None = places
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        # Not a generator: one that is left half read would need the loop to finish it.
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._response.content.readany()
+        except aiohttp.ClientError as error:
+            raise _in_httpx_terms(error) from error
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        """Give the connection back if the body was read to its end, else cut it."""
+        self._response.close()
+        if self._places is not None:
+            self._places.release()
+            self._places = None
