@@ -35,7 +35,7 @@
       BudgetExceeded              .budget, .remaining_usd, .resets_at
 
 What an error means for the router's next step is stated on its class (``cools``, ``elsewhere``,
-``retry_same``), so dispatch never asks which class it holds.
+``retry_same``, ``trips_after``, ``least_cooldown_s``), so dispatch never asks which class it holds.
 """
 
 from __future__ import annotations
@@ -87,7 +87,17 @@ TimeoutPhase = Literal["connect", "write", "pool", "first_token", "idle", "total
 
 
 class RouterError(Exception):
-    """Root of every error of this package."""
+    """Root of every error of this package. Every one can be pickled, to cross processes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.args, self.__dict__))
+
+
+def _rebuild(cls: type[RouterError], args: tuple[Any, ...], state: dict[str, Any]) -> RouterError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class ConfigurationError(RouterError):
@@ -152,6 +162,9 @@ class AttemptError(RouterError):
         request_id: The provider's id for the exchange, for its support.
         target: Name of the target; dispatch fills it in.
         sent: Whether the provider may have begun (and may bill) the work.
+
+    Attributes:
+        attempts: Every call made for the request, this one last; dispatch fills it in.
     """
 
     cools: ClassVar[Cools] = "nothing"
@@ -160,6 +173,10 @@ class AttemptError(RouterError):
     """Whether another target may succeed where this one did not."""
     retry_same: ClassVar[bool] = False
     """Whether the same target may succeed if asked again shortly."""
+    trips_after: ClassVar[int] = 3
+    """Failures in a row that send what it cools to rest; ``retry_after_s`` does so at once."""
+    least_cooldown_s: ClassVar[float] = 0.0
+    """Least rest, in seconds, for what does not heal by itself."""
 
     def __init__(
         self,
@@ -180,21 +197,12 @@ class AttemptError(RouterError):
         self.request_id = request_id
         self.target = target
         self.sent = sent
+        self.attempts: tuple[Attempt, ...] = ()
 
     def __str__(self) -> str:
         said = [str(part) for part in (self.status, self.code) if part]
         where = f"{self.target}: " if self.target else ""
         return f"{where}{self.message}" + (f" [{' '.join(said)}]" if said else "")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (type(self), self.message, self.__dict__))
-
-
-def _rebuild(cls: type[AttemptError], message: str, state: dict[str, Any]) -> AttemptError:
-    error = cls.__new__(cls)
-    Exception.__init__(error, message)
-    error.__dict__.update(state)
-    return error
 
 
 class RequestError(AttemptError):
@@ -245,14 +253,22 @@ class AuthenticationError(TargetError):
     """The key is missing, wrong or expired: every target with that key is out."""
 
     cools: ClassVar[Cools] = "quota_group"
+    trips_after: ClassVar[int] = 1
+    least_cooldown_s: ClassVar[float] = 300.0
 
 
 class PermissionDeniedError(TargetError):
     """The key is good but may not use this model."""
 
+    trips_after: ClassVar[int] = 1
+    least_cooldown_s: ClassVar[float] = 300.0
+
 
 class ModelNotFoundError(TargetError):
     """The provider does not (any longer) serve this model, or the endpoint moved."""
+
+    trips_after: ClassVar[int] = 1
+    least_cooldown_s: ClassVar[float] = 300.0
 
 
 class RateLimitedError(TargetError):
@@ -260,18 +276,21 @@ class RateLimitedError(TargetError):
 
     cools: ClassVar[Cools] = "quota_group"
     retry_same: ClassVar[bool] = True
+    trips_after: ClassVar[int] = 1
 
 
 class QuotaExhaustedError(RateLimitedError):
     """Out of credit, or of a daily quota: waiting seconds is no help."""
 
     retry_same: ClassVar[bool] = False
+    least_cooldown_s: ClassVar[float] = 60.0
 
 
 class OverloadedError(TargetError):
     """The provider has no capacity for this model just now (503, 529, capacity 429)."""
 
     retry_same: ClassVar[bool] = True
+    trips_after: ClassVar[int] = 1
 
 
 class ServerError(TargetError):
@@ -289,6 +308,8 @@ class TargetTimeoutError(TargetError):
         **said: See :class:`AttemptError`.
     """
 
+    trips_after: ClassVar[int] = 2
+
     def __init__(self, message: str, *, phase: TimeoutPhase = "total", **said: Any) -> None:
         super().__init__(message, **said)
         self.phase: TimeoutPhase = phase
@@ -298,6 +319,7 @@ class TargetConnectionError(TargetError):
     """DNS, TCP, TLS or proxy failure, or a connection cut before an answer."""
 
     retry_same: ClassVar[bool] = True
+    trips_after: ClassVar[int] = 2
 
 
 class ProtocolViolationError(TargetError):
