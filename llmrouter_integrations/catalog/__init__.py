@@ -4,6 +4,7 @@ Importing this package reads nothing; :meth:`Catalog.load` parses the table at f
 prices are imported when a model is first looked up.
 """
 
+from llmrouter_integrations.catalog.billing import bill, bill_from_rates
 from llmrouter_integrations.catalog.model import (
     UNKNOWN_ABILITIES,
     Abilities,
@@ -28,5 +29,7 @@ __all__ = [
     "ModelFacts",
     "Rates",
     "Sourced",
+    "bill",
+    "bill_from_rates",
     "provider_id",
 ]

@@ -19,6 +19,7 @@ from llmrouter_integrations.catalog import livebench as lb
 from llmrouter_integrations.catalog import modelsdev
 from llmrouter_integrations.catalog.names import as_trained, is_chat, normal, provider_id, undated
 from llmrouter_integrations.catalog.rows import FORMAT
+from llmrouter_integrations.catalog.table import Catalog
 from llmrouter_integrations.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ class BuildReport:
         ambiguous: Normal names that two vendors' models share, which map to neither.
         benchmarks: How many benchmark figures it holds.
         benchmarks_left_out: How many were left out: quoted from Artificial Analysis.
+        fallback_price: Entries that the installed ``genai-prices`` has no price for, so that
+            models.dev's is used.
+        without_price: Entries that neither has a price for.
+        only_priced: Models that only ``genai-prices`` has: their window and price are known, and
+            their scores where LiveBench has them.
     """
 
     table: bytes
@@ -66,6 +72,9 @@ class BuildReport:
     ambiguous: tuple[str, ...]
     benchmarks: int
     benchmarks_left_out: int
+    fallback_price: tuple[str, ...]
+    without_price: tuple[str, ...]
+    only_priced: tuple[str, ...]
 
     def write(self, path: Path) -> None:
         """Write the table.
@@ -87,6 +96,9 @@ class BuildReport:
             "names shared by two vendors' models": self.ambiguous,
             "entries without a vendor's model (no scores)": self.without_vendor_model,
             "entries left out, no chat models": self.not_chat,
+            "entries without a price": self.without_price,
+            "entries at models.dev's price": self.fallback_price,
+            "models that only the price list has": self.only_priced,
         }
         counts = (
             f"{self.models} models, {self.offers} entries at providers, {len(self.runs)} LiveBench"
@@ -176,8 +188,11 @@ def build(
             "release": bench.release,
         },
     }
+    table = _table(sources, rows, offers)
+    listed = Catalog(table).models(deprecated=True)
+    by_price = {facts.id: facts.rates.source if facts.rates else "" for facts in listed}
     return BuildReport(
-        table=_table(sources, rows, offers),
+        table=table,
         models=len(rows),
         offers=len(offers),
         runs=names,
@@ -189,6 +204,9 @@ def build(
         ambiguous=tuple(sorted(ambiguous)),
         benchmarks=kept,
         benchmarks_left_out=left_out,
+        fallback_price=tuple(key for key in by_price if by_price[key].startswith("models.dev")),
+        without_price=tuple(key for key in by_price if not by_price[key]),
+        only_priced=tuple(key for key in by_price if key not in offers),
     )
 
 

@@ -173,8 +173,8 @@ class Measurement:
     name: str
     effort: str | None
     quality: Mapping[str, Sourced]
-    output_tokens: Mapping[str, Sourced] = EMPTY
-    usd_per_question: Mapping[str, Sourced] = EMPTY
+    output_tokens: Mapping[str, Sourced] = field(default_factory=dict)
+    usd_per_question: Mapping[str, Sourced] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class ModelFacts:
 
     Attributes:
         provider: Provider id.
-        model: The provider's own name for it, as its API takes it.
+        model: The name it was looked up by; in lists, the provider's own.
         name: Its name for people.
         vendor_model: ``vendor/model`` of what was trained, the same at every provider; None where
             no source says.

@@ -55,8 +55,8 @@ PRICED_ONLY = ("meta", "minimax", "zai")
 """Vendors with an API of their own of which only the price list knows the models."""
 
 _NOT_CHAT = re.compile(
-    r"embed|\bbge|rerank|retriev|whisper|transcri|prompt-guard|safety|moderation|reward|[-_]tts|ocr"
-    r"|imagin|lyria|\besm|gliner|studiovoice"
+    r"embed|\bbge|rerank|retriev|whisper|transcri|(?:prompt|llama)-guard|safety|moderation|reward|[-_]tts|ocr"
+    r"|imagin|gpt-image|lyria|orpheus|\besm|gliner|studiovoice"
 )
 _NOT_CHAT_BY_NAME = re.compile(
     _NOT_CHAT.pattern

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from llmrouter_integrations.catalog.livebench import AGENTIC, TASK_CATEGORIES
@@ -139,7 +138,7 @@ class RowReader:
             present = [c for c in categories if c in figures and (agentic or c != AGENTIC)]
             if len(present) == len(categories):
                 told[task] = mean(present)
-        return MappingProxyType(told)
+        return told
 
 
 def abilities(row: Mapping[str, Any]) -> Abilities:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import fields
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from llmrouter_integrations.catalog import prices
+from llmrouter_integrations.catalog.listing import Filter, in_order
 from llmrouter_integrations.catalog.names import (
     PRICED_ONLY,
     as_trained,
@@ -68,7 +70,7 @@ class Catalog:
             provider, _, model = key.partition("/")
             self._offers.setdefault(provider, {})[model] = row
         self._named: dict[str, dict[str, str]] = {}
-        self._found: dict[tuple[str, str], ModelFacts | None] = {}
+        self._found: dict[tuple[str, str], tuple[ModelFacts | None, str]] = {}
 
     @classmethod
     def load(cls) -> Catalog:
@@ -88,28 +90,59 @@ class Catalog:
             provider: Id or alias.
             model: Any spelling.
         """
-        key = (provider, model)
-        if key not in self._found:
-            if len(self._found) >= _MOST_CACHED:
-                self._found.clear()
-            self._found[key] = self._look_up(provider_id(provider), model)
-        return self._found[key]
+        return self._cached(provider, model)[0]
+
+    def priced_as(self, provider: str, model: str) -> str:
+        """The spelling under which the price list knows a model, or ``model`` as it is."""
+        return self._cached(provider, model)[1]
 
     def providers(self) -> list[str]:
         """Ids of the providers whose models are known, sorted."""
         return sorted({*self._offers, *PRICED_ONLY})
 
-    def offers(self, provider: str) -> list[ModelFacts]:
-        """Everything known at one provider: the table's models, then those only priced.
+    def models(
+        self, *, provider: str | None = None, sort: str = "id", reverse: bool = False, **wanted: Any
+    ) -> list[ModelFacts]:
+        """List models: the table's, and those that only the price list has, with a known window.
 
-        Of the priced ones only those with a known window: the others are embeddings, speech,
-        or long gone.
+        Args:
+            provider: Id or alias; None: all.
+            sort: One of :data:`~.listing.SORT_KEYS`.
+            reverse: The other way round.
+            **wanted: The fields of :class:`~.listing.Filter`.
+
+        Raises:
+            ConfigurationError: An unknown provider, filter or sort key; the nearest is named.
         """
-        provider = provider_id(provider)
+        try:
+            passes = Filter(**wanted).passes
+        except TypeError:
+            raise ConfigurationError(
+                f"filters are {', '.join(f.name for f in fields(Filter))}, not {', '.join(wanted)}"
+            ) from None
+        if provider is None:
+            served = [facts for each in self.providers() for facts in self._served(each)]
+        else:
+            served = self._served(self._known_provider(provider))
+        return in_order(filter(passes, served), sort, reverse=reverse)
+
+    def _known_provider(self, name: str) -> str:
+        provider, known = provider_id(name), self.providers()
+        if provider not in known:
+            near = difflib.get_close_matches(provider, known, n=1)
+            raise ConfigurationError(
+                f"the catalogue has no provider {name!r}"
+                + (f"; did you mean {near[0]!r}?" if near else "")
+                + f" It has: {', '.join(known)}"
+            )
+        return provider
+
+    def _served(self, provider: str) -> list[ModelFacts]:
         models = list(self._offers.get(provider, ()))
         known = {normal(model) for model in models}
         for info in prices.priced_models(provider):
             name = normal(info.id)
+            # those without a window are embeddings, speech, or long gone
             if (
                 info.context_window
                 and is_chat(info.id, modalities_known=False)
@@ -123,17 +156,12 @@ class Catalog:
     def nearest(self, provider: str, model: str, count: int = 3) -> list[str]:
         """The ``provider/model`` names nearest to one that is not known, nearest first."""
         provider = provider_id(provider)
-        at_provider = {
-            *self._offers.get(provider, ()),
-            *(i.id for i in prices.priced_models(provider)),
-        }
-        if at_provider:
-            by_name = {normal(name): f"{provider}/{name}" for name in sorted(at_provider)}
-        else:
-            near = difflib.get_close_matches(provider, self.providers(), n=1)
-            models = self._offers.get(near[0], ()) if near else ()
-            by_name = {normal(name): f"{near[0]}/{name}" for name in models}
-            by_name = by_name or {normal(name): name for name in self._models}
+        known = self.providers()
+        if provider not in known:
+            provider = next(iter(difflib.get_close_matches(provider, known, n=1)), provider)
+        served = self._served(provider)
+        names = [f"{provider}/{facts.model}" for facts in served] or list(self._models)
+        by_name = {normal(name): name for name in names}
         close = difflib.get_close_matches(normal(model), by_name, n=count, cutoff=0.5)
         return [by_name[name] for name in close]
 
@@ -145,7 +173,16 @@ class Catalog:
         name = normal(model)
         return index.get(as_trained(name)) or index.get(as_trained(undated(name)))
 
-    def _look_up(self, provider: str, model: str) -> ModelFacts | None:
+    def _cached(self, provider: str, model: str) -> tuple[ModelFacts | None, str]:
+        key = (provider, model)
+        found = self._found.get(key)
+        if found is None:
+            if len(self._found) >= _MOST_CACHED:
+                self._found.clear()
+            found = self._found[key] = self._look_up(provider_id(provider), model)
+        return found
+
+    def _look_up(self, provider: str, model: str) -> tuple[ModelFacts | None, str]:
         spelled, row = self._offer(provider, model)
         # a fine-tune, or a ":free" the table has no row for, does not cost what its base does
         same_price = spelled == model or not has_variant(model)
@@ -166,8 +203,8 @@ class Catalog:
         elif vendor_model is not None and provider not in self._offers:
             row = {"name": self._models[vendor_model].get("name", model)}
         else:
-            return None
-        return self._reader.facts(
+            return None, priced_as
+        facts = self._reader.facts(
             provider,
             model,
             row,
@@ -177,6 +214,7 @@ class Catalog:
             deprecated=bool(info and info.deprecated),
             limits_from=limits_from,
         )
+        return facts, priced_as
 
     def _as_priced(
         self, info: ModelInfo, vendor_model: str | None
