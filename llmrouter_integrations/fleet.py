@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,8 +56,16 @@ class Fleet:
         *,
         catalog: Catalog,
         env: Mapping[str, str],
+        keys_required: bool = True,
     ) -> Fleet:
         """Look up what each target needs.
+
+        Args:
+            configs: The targets as configured.
+            transport: Who carries the bytes.
+            catalog: What is known of models.
+            env: Where keys and endpoints are looked up.
+            keys_required: False: targets without a key stay, to be explained and not called.
 
         Raises:
             UnknownModelError: A provider that is not known by name and has no ``base_url``.
@@ -73,7 +80,7 @@ class Fleet:
             info = _provider(config)
             provider = info.id if info else config.provider
             key = _key(config, info, env)
-            if key is None and not _may_go_without(config, info):
+            if keys_required and key is None and not _may_go_without(config, info):
                 keyless[config.name] = _what_to_set(config, info)
                 continue
             facts = catalog.find(provider, config.model_id)
@@ -189,27 +196,35 @@ def _stated_rates(config: TargetConfig) -> Rates | None:
     )
 
 
-def discover(catalog: Catalog, env: Mapping[str, str] | None = None) -> list[TargetConfig]:
+def discover(
+    catalog: Catalog, env: Mapping[str, str], *, keys_required: bool = True
+) -> list[TargetConfig]:
     """Choose targets from the keys in the environment.
 
     Of each provider whose key is set: its measured models on the frontier of quality and price,
     the best, the cheapest and one between; where none is measured, its newest.
 
+    Args:
+        catalog: What is known of models.
+        env: Where keys are looked up.
+        keys_required: False: as if the key of every provider with measured models were set.
+
     Raises:
         MissingKeyError: No key of any known provider is set; says which could be.
     """
-    env = os.environ if env is None else env
     found: list[TargetConfig] = []
     looked: list[str] = []
     for info in registry.PROVIDERS.values():
-        if info.local or not info.key_env:
-            continue
+        if info.local or registry.default_base_url(info, env) is None:
+            continue  # Azure: its deployments have names that only the user knows
         looked.append(info.key_env[0])
         if any(env.get(name, "").strip() for name in info.key_env):
-            if info.base_url is None and registry.default_base_url(info, env) is None:
-                continue  # Azure: its deployments have names that only the user knows
-            models = catalog.models(provider=info.id)
-            found.extend(TargetConfig(model=f.id) for f in _frontier(models))
+            chosen = _frontier(catalog.models(provider=info.id))
+        elif not keys_required:
+            chosen = [m for m in _frontier(catalog.models(provider=info.id)) if m.quality]
+        else:
+            continue
+        found.extend(TargetConfig(model=facts.id) for facts in chosen)
     if not found:
         raise MissingKeyError(
             f"no API key was found in the environment: set one of {', '.join(looked)}, "

@@ -52,6 +52,7 @@ class Router:
         state: Where health is remembered; share one between routers that share targets.
         transport: Who carries the bytes; for tests, and for HTTP settings of one's own.
         env: Where keys and endpoints are looked up; the process's environment unless given.
+        keys_required: False: targets without a key are kept, for :meth:`explain` alone.
         **settings: Fields of :class:`RouterConfig`.
 
     Raises:
@@ -66,19 +67,25 @@ class Router:
         state: StateStore | None = None,
         transport: Transport | None = None,
         env: Mapping[str, str] | None = None,
+        keys_required: bool = True,
         **settings: Any,
     ) -> None:
         if config is not None and (models is not None or settings):
             raise ConfigurationError("give either config, or models and settings, not both")
         self.config = config if config is not None else RouterConfig.of(models, **settings)
         env = os.environ if env is None else env
-        self._catalog = Catalog.load()
         self._owns_transport = transport is None
         self._transport = transport or Transport(
             http=self.config.http, proxy=self.config.proxy, verify=self.config.verify
         )
-        chosen = self.config.models or discover(self._catalog, env)
-        fleet = Fleet.assemble(chosen, self._transport, catalog=self._catalog, env=env)
+        catalog = Catalog.load()
+        fleet = Fleet.assemble(
+            self.config.models or discover(catalog, env),
+            self._transport,
+            catalog=catalog,
+            env=env,
+            keys_required=keys_required,
+        )
         self.targets: tuple[Target, ...] = fleet.targets
         self._stated_rates = fleet.stated_rates
         self._by_name = {
