@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -58,13 +59,12 @@ class Call:
         return [self.arguments[i : i + _PIECE] for i in range(0, len(self.arguments), _PIECE)]
 
     @property
-    def object(self) -> dict[str, Any]:
-        """The arguments for protocols that carry JSON objects only."""
+    def value(self) -> Any:
+        """The arguments as the JSON value they are; broken JSON as the string it is."""
         try:
-            parsed = orjson.loads(self.arguments)
+            return orjson.loads(self.arguments)
         except orjson.JSONDecodeError:
-            return {"__raw__": self.arguments}
-        return parsed if isinstance(parsed, dict) else {"__raw__": self.arguments}
+            return self.arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,11 @@ class Answer:
     def token(self, label: str, length: int) -> str:
         """Make up letters and digits, the same each time for one seed, request and label."""
         return made_up(f"{self.seed}/{self.number}/{label}", length)
+
+    @property
+    def signature(self) -> str:
+        """What seals the reasoning; :mod:`.rules` knows whose it is when it comes back."""
+        return b64encode(f"sim/{self.request.protocol}/{self.token('seal', 24)}".encode()).decode()
 
     @property
     def uuid(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import orjson
 
-from llmrouter_integrations.testing.protocols.base import JSON, Frame, Problem
+from llmrouter_integrations.testing.protocols.base import JSON, Frame, Problem, data_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,7 +99,12 @@ def faulted(
     problem = fault.problem or Problem("server_error")
     match fault.action:
         case "problem":
-            return failed(protocol.failure(request, problem), fault.headers)
+            failure = protocol.failure(request, problem)
+            if failure.status == 200 and request.stream:
+                return Exchange(
+                    200, _typed(protocol), (Frame(data_frame(failure.body)),), streamed=True
+                )
+            return failed(failure, fault.headers)
         case "error_in_200":
             return _said_in_200(fault, protocol, request)
         case "error_event":
@@ -111,7 +116,7 @@ def faulted(
         case "raw" | "html":
             return _body(fault.code, fault.body, fault.headers)
         case "empty_body":
-            return _body(200, b"", {"content-type": protocol.stream_type})
+            return _body(200, b"", _typed(protocol))
         case "refuse":
             return replace(_body(200, b"", {}), end="reset")
         case "heartbeats":
@@ -123,6 +128,10 @@ def faulted(
 
 def _body(status: int, body: bytes, headers: Mapping[str, str]) -> Exchange:
     return Exchange(status, headers, (Frame(body),) if body else ())
+
+
+def _typed(protocol: SimProtocol) -> dict[str, str]:
+    return {"content-type": protocol.stream_type}
 
 
 def _said_in_200(fault: Fault, protocol: SimProtocol, request: SimRequest) -> Exchange:

@@ -20,8 +20,8 @@ class ToolCall:
     Args:
         name: The tool's name.
         arguments: Its arguments. A string is sent as it stands, so that malformed JSON can be
-            sent too; where a protocol has room for JSON objects only (Gemini, Bedrock, Anthropic
-            unstreamed), such a string arrives as the object's one field ``"__raw__"``.
+            sent too: as a string where an object belongs (Anthropic and Bedrock, unstreamed), as
+            the finish reason MALFORMED_FUNCTION_CALL by Gemini.
         id: The call's id; None: one is made, in the vendor's style.
     """
 

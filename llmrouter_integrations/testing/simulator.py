@@ -264,9 +264,8 @@ class ProviderSimulator:
                 for call in reply.tool_calls
             ]
             reply = replace(reply, tool_calls=tuple(calls))
-        answer = make_answer(
-            request, reply, seed=self._seed, number=number, id_style=protocol.id_style
-        )
+        style = protocol.id_style_of(request.provider)
+        answer = make_answer(request, reply, seed=self._seed, number=number, id_style=style)
         return answered(protocol, answer)
 
 

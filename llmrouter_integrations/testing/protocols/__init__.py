@@ -6,7 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from llmrouter_integrations.testing.protocols.anthropic import Anthropic
+from llmrouter_integrations.testing.protocols.bedrock import Bedrock
+from llmrouter_integrations.testing.protocols.cohere import Cohere
+from llmrouter_integrations.testing.protocols.gemini import Gemini
 from llmrouter_integrations.testing.protocols.openai_chat import OpenAIChat
+from llmrouter_integrations.testing.protocols.openai_responses import OpenAIResponses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,12 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["ROUTES", "listing", "protocol_of"]
 
 _ANTHROPIC = Anthropic()
-_OPENAI_CHAT = OpenAIChat()
+_MODEL = r"(?P<model>[^/:]+)"
 
 ROUTES: tuple[tuple[re.Pattern[str], SimProtocol], ...] = (
-    (re.compile(r"(?:/deployments/(?P<model>[^/]+))?/chat/completions$"), _OPENAI_CHAT),
+    (re.compile(r"(?:/deployments/(?P<model>[^/]+))?/chat/completions$"), OpenAIChat()),
+    (re.compile(r"/responses$"), OpenAIResponses()),
     (re.compile(r"/v1/messages$"), _ANTHROPIC),
-    (re.compile(r"/models/(?P<model>[^/:]+):(?:stream)?[rR]awPredict$"), _ANTHROPIC),
+    (re.compile(rf"/models/{_MODEL}:(?:stream)?[rR]awPredict$"), _ANTHROPIC),
+    (re.compile(rf"/models/{_MODEL}:(?P<method>generateContent|streamGenerateContent)$"), Gemini()),
+    (re.compile(r"/v2/chat$"), Cohere()),
+    (re.compile(r"/model/(?P<model>[^/]+)/(?P<method>converse(?:-stream)?)$"), Bedrock()),
 )
 """The end of a path, and the protocol it stands for; a named group is the model."""
 

@@ -226,8 +226,7 @@ def _head(answer: Answer) -> dict[str, Any]:
 def _content(answer: Answer) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = []
     if answer.reply.reasoning:
-        signature = answer.token("signature", 43) + "="
-        thinking = answer.reply.reasoning
+        thinking, signature = answer.reply.reasoning, answer.signature
         blocks.append({"type": "thinking", "thinking": thinking, "signature": signature})
     if answer.text:
         blocks.append({"type": "text", "text": answer.text})
@@ -236,7 +235,7 @@ def _content(answer: Answer) -> list[dict[str, Any]]:
             "type": "tool_use",
             "id": call.id,
             "name": call.name,
-            "input": call.object,
+            "input": call.value,
             "caller": {"type": "direct"},
         }
         for call in answer.calls

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from llmrouter_integrations.testing.answer import Answer
     from llmrouter_integrations.testing.script import SimRequest
 
-__all__ = ["Failure", "Frame", "HttpCall", "Problem", "SimProtocol", "data_frame", "event_frame"]
+__all__ = [
+    "Failure",
+    "Frame",
+    "HttpCall",
+    "Problem",
+    "SimProtocol",
+    "as_object",
+    "data_frame",
+    "event_frame",
+    "joined_text",
+    "whole_seconds",
+]
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream; charset=utf-8"
@@ -88,8 +99,11 @@ class SimProtocol(ABC):
 
     name: str
     id_style: tuple[str, int]
-    """Prefix of tool-call ids, and how many characters follow it."""
     stream_type: str = EVENT_STREAM
+
+    def id_style_of(self, provider: str) -> tuple[str, int]:  # noqa: ARG002  (OpenAI's dialects)
+        """Give the prefix of a provider's tool-call ids, and how many characters follow it."""
+        return self.id_style
 
     @abstractmethod
     def read(self, call: HttpCall) -> SimRequest:
@@ -130,6 +144,13 @@ def event_frame(body: Mapping[str, Any]) -> bytes:
 def as_object(value: Any) -> dict[str, Any]:
     """Give a value that should be a JSON object, or an empty one."""
     return value if isinstance(value, dict) else {}
+
+
+def joined_text(content: Any) -> str:
+    """Join the texts of a content that is a string or a list of parts."""
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text") or part.get("refusal") or "" for part in content)
 
 
 def whole_seconds(retry_after_s: float) -> str:

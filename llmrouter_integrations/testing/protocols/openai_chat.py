@@ -12,6 +12,7 @@ from llmrouter_integrations.testing.protocols.base import (
     SimProtocol,
     as_object,
     data_frame,
+    joined_text,
 )
 from llmrouter_integrations.testing.protocols.openai_errors import openai_failure
 from llmrouter_integrations.testing.script import SimRequest
@@ -62,6 +63,10 @@ class OpenAIChat(SimProtocol):
 
     name = "openai-chat"
     id_style = ("call_", 24)
+
+    def id_style_of(self, provider: str) -> tuple[str, int]:
+        """Give the style of tool-call ids; Mistral's have nine characters and no prefix."""
+        return ("", 9) if provider == "mistral" else self.id_style
 
     def read(self, call: HttpCall) -> SimRequest:
         """Understand a chat completions request."""
@@ -197,8 +202,8 @@ def _read_messages(
     for message in raw:
         role = "system" if message["role"] == "developer" else message["role"]
         content = message.get("content") or ""
-        parts = [{"text": content}] if isinstance(content, str) else content
-        messages.append((role, "".join(p.get("text") or p.get("refusal") or "" for p in parts)))
+        parts = [] if isinstance(content, str) else content
+        messages.append((role, joined_text(content)))
         if role == "user":
             called.clear()
             media = [_MEDIA[part["type"]] for part in parts if part.get("type") in _MEDIA]
