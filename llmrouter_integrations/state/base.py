@@ -2,18 +2,24 @@
 
 Times are seconds of one clock that the caller passes in; a store never reads a clock of its own.
 Keys are target names and quota group names.
+
+A store keeps a circuit breaker for each target and each quota group. Enough failures open it:
+nothing is sent until its cooldown is over. Then it is half open: exactly one call, the probe,
+finds out. If that succeeds the breaker closes, if it fails the next cooldown is longer.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["HEALTHY", "Health", "Outcome", "Snapshot", "StateStore"]
+    from llmrouter_integrations.errors import Cools
+
+__all__ = ["HEALTHY", "Health", "Outcome", "Permit", "Snapshot", "StateStore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +30,8 @@ class Health:
         cooling_until: It rests until then; 0 when it does not.
         failures: Failures in a row.
         probing: It has cooled down, and one probe is out to see whether it is back.
-        reason: The error class that sent it to rest.
-        in_flight: Calls under way.
+        reason: The error class that sent it to rest; empty when it is not resting.
+        in_flight: Calls under way (of a target; not counted for a group).
         first_token_s: Recent time to the first token (moving average), or None before any.
         output_tokens_per_s: Recent output speed after it, or None before any.
     """
@@ -56,28 +62,47 @@ class Snapshot:
             self.groups.get(group, HEALTHY).cooling_until,
         )
 
+    def reason(self, target: str, group: str) -> str:
+        """The error class that keeps a target at rest longest; empty when nothing does."""
+        mine = self.targets.get(target, HEALTHY)
+        shared = self.groups.get(group, HEALTHY)
+        return (shared if shared.cooling_until > mine.cooling_until else mine).reason
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one attempt taught about its target.
 
-    Attributes:
-        target: The target's name.
-        group: Its quota group's name.
-        ok: Whether it answered.
-        cools: What must rest: "nothing", "target" or "quota_group".
-        cooldown_s: Least time it must rest, where the provider said so; else None.
-        reason: Error class name, for people.
-        duration_s: How long the attempt took.
-        first_token_s: Time to the first content, where it is known.
-        output_tokens: Length of the answer, where it is known.
+class Permit(NamedTuple):
+    """Leave to make one call, and what the store must know to learn from its outcome.
+
+    The epochs count how often each breaker had opened when leave was given, so that a call begun
+    before an opening is not taken for the probe after it.
     """
 
     target: str
     group: str
+    target_epoch: int = 0
+    group_epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one call taught about its target.
+
+    Attributes:
+        ok: Whether it answered.
+        cools: What the failure sends to rest; "nothing" when the request was at fault.
+        trips_after: How many such failures in a row it takes.
+        retry_after_s: Least rest the provider asked for, in seconds; it takes no second failure.
+        least_cooldown_s: Least rest after this kind of failure, in seconds.
+        reason: Error class name, for people.
+        duration_s: How long the call took, in seconds.
+        first_token_s: From sending to the first content, in seconds, where it streamed.
+        output_tokens: Length of the answer, where it is known.
+    """
+
     ok: bool
-    cools: str = "nothing"
-    cooldown_s: float | None = None
+    cools: Cools = "nothing"
+    trips_after: int = 1
+    retry_after_s: float | None = None
+    least_cooldown_s: float = 0.0
     reason: str = ""
     duration_s: float = 0.0
     first_token_s: float | None = None
@@ -85,23 +110,34 @@ class Outcome:
 
 
 class StateStore(Protocol):
-    """Shared by all requests of a router, and by all routers that are given it. Thread-safe."""
+    """Shared by all requests of a router, and by all routers that are given it. Thread-safe.
+
+    Every method is on the path of every request, sync and async alike: it takes microseconds and
+    never waits for a network. A store shared between processes keeps a copy at hand.
+    """
 
     def snapshot(self) -> Snapshot:
-        """Everything known now. Cheap: read once per request."""
+        """Everything known now."""
         ...
 
-    def admit(self, target: str, group: str, now: float) -> bool:
-        """Ask to call a target: False while it rests, or while another probe is out.
+    def admit(self, target: str, group: str, now: float) -> Permit | None:
+        """Ask to call a target: None while it rests, or while another probe is out.
 
-        A True must be followed by exactly one :meth:`record` or :meth:`release`.
+        A permit must be handed back by exactly one :meth:`record` or :meth:`release`.
         """
         ...
 
-    def record(self, outcome: Outcome, now: float) -> None:
+    def alive(self, permit: Permit, now: float) -> None:
+        """An admitted call, still under way, gave its first content: its breakers close.
+
+        So that a long stream, let through as a probe, does not keep its target half open.
+        """
+        ...
+
+    def record(self, permit: Permit, outcome: Outcome, now: float) -> None:
         """Learn what an admitted call came to. A longer cooldown is never cut by a shorter."""
         ...
 
-    def release(self, target: str, group: str) -> None:
+    def release(self, permit: Permit) -> None:
         """An admitted call ended without teaching anything (cancelled)."""
         ...

@@ -1,0 +1,67 @@
+"""What dispatch is given: a request's :class:`Plan`, and the settings of all requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tenacity.wait import wait_exponential
+
+if TYPE_CHECKING:
+    from tenacity.wait import WaitBaseT
+
+__all__ = ["DispatchSettings", "Plan", "PlanTarget"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTarget:
+    """A target as dispatch sees it.
+
+    Attributes:
+        name: The target's name; its backend and its health are found by it.
+        provider: Who serves it.
+        model: What is asked for there.
+        quota_group: Whose rate limit it shares.
+        context_window: Most tokens of prompt and answer together, where it is known.
+    """
+
+    name: str
+    provider: str
+    model: str
+    quota_group: str
+    context_window: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Whom to ask, in which order, and how long the whole request may take.
+
+    Attributes:
+        targets: Best first. With one target there is no fallback.
+        timeout_s: Total time, retries, fallbacks and waits included, in seconds.
+        first_token_timeout_s: Longest wait for a stream's first content from one target, in
+            seconds. A whole answer shows no first token, so only the total bounds it.
+        idle_timeout_s: Longest silence within an answer, in seconds.
+    """
+
+    targets: tuple[PlanTarget, ...]
+    timeout_s: float
+    first_token_timeout_s: float = 60.0
+    idle_timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchSettings:
+    """What holds for every request.
+
+    Attributes:
+        max_retries: Calls a request may make beyond the first one to each target of its plan.
+        max_calls: Most calls a request may make in all, however long its plan.
+        wait: A tenacity wait strategy: how long to let a target be before asking it again, where
+            it did not say. Of that, a random half to whole is taken, so that requests that
+            failed together do not come back together.
+    """
+
+    max_retries: int = 1
+    max_calls: int = 10
+    wait: WaitBaseT = field(default_factory=lambda: wait_exponential(multiplier=0.5, max=10))

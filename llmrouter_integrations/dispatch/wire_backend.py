@@ -1,0 +1,198 @@
+"""The backend of targets reached over HTTP: :class:`WireBackend`, a codec and a transport."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import orjson
+
+from llmrouter_integrations.errors import (
+    AttemptError,
+    InvalidRequestError,
+    ProtocolViolationError,
+    TargetTimeoutError,
+)
+from llmrouter_integrations.http_messages import HttpResponse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from llmrouter_integrations.dispatch.backend import Call
+    from llmrouter_integrations.http_messages import HttpRequest
+    from llmrouter_integrations.messages import Chunk, Response
+    from llmrouter_integrations.transport import Limits, Transport
+    from llmrouter_integrations.wire.base import Codec, Endpoint, StreamDecoder
+
+__all__ = ["WireBackend"]
+
+_UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What a codec trips over when a body is JSON but not the promised one. Another target may do
+better, so it is told as the provider's fault; the cause stays for whoever mends the codec."""
+
+
+class WireBackend:
+    """Performs attempts over HTTP. See :class:`~llmrouter_integrations.dispatch.backend.Backend`.
+
+    Args:
+        codec: The provider's protocol.
+        endpoint: Where the target is.
+        transport: Who carries the bytes.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        endpoint: Endpoint,
+        transport: Transport,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._codec = codec
+        self._endpoint = endpoint
+        self._transport = transport
+        self._clock = clock
+
+    def complete(self, call: Call) -> Response:
+        """Get a whole answer."""
+        http = self._encode(call, stream=False)
+        return self._decode(self._transport.send(http, call.limits))
+
+    async def acomplete(self, call: Call) -> Response:
+        """Get a whole answer."""
+        http = self._encode(call, stream=False)
+        return self._decode(await self._transport.asend(http, call.limits))
+
+    def stream(self, call: Call) -> Iterator[Chunk]:
+        """Get an answer in chunks."""
+        http = self._encode(call, stream=True)
+        patience = _Patience(call.limits, self._clock)
+        with self._transport.stream(http, call.limits) as answer:
+            if not 200 <= answer.status < 300:
+                body = answer.read()
+                raise self._refusal(HttpResponse(answer.status, answer.headers, body))
+            decoder = self._codec.decoder(self._endpoint)
+            source = answer.iter_bytes()
+            broken: AttemptError | None = None
+            while broken is None:
+                try:
+                    data = next(source, None)
+                except AttemptError as error:
+                    broken = error
+                    continue
+                if data is None:
+                    break
+                chunks = self._feed(decoder, data)
+                patience.heard(chunks)
+                if chunks:
+                    yield from chunks
+                    patience.begins_anew()
+            yield from self._finish(decoder, broken)
+
+    async def astream(self, call: Call) -> AsyncIterator[Chunk]:
+        """Get an answer in chunks."""
+        http = self._encode(call, stream=True)
+        patience = _Patience(call.limits, self._clock)
+        async with self._transport.astream(http, call.limits) as answer:
+            if not 200 <= answer.status < 300:
+                body = await answer.aread()
+                raise self._refusal(HttpResponse(answer.status, answer.headers, body))
+            decoder = self._codec.decoder(self._endpoint)
+            source = answer.aiter_bytes()
+            broken: AttemptError | None = None
+            while broken is None:
+                try:
+                    data = await anext(source, None)
+                except AttemptError as error:
+                    broken = error
+                    continue
+                if data is None:
+                    break
+                chunks = self._feed(decoder, data)
+                patience.heard(chunks)
+                if chunks:
+                    for chunk in chunks:
+                        yield chunk
+                    patience.begins_anew()
+            for chunk in self._finish(decoder, broken):
+                yield chunk
+
+    def _encode(self, call: Call, *, stream: bool) -> HttpRequest:
+        try:
+            encoded = self._codec.encode(call.request, self._endpoint, stream=stream)
+        except orjson.JSONEncodeError as error:
+            raise InvalidRequestError(
+                f"the request cannot be written as JSON: {error}", sent=False
+            ) from error
+        call.adjustments = encoded.adjustments
+        return encoded.http
+
+    def _decode(self, http: HttpResponse) -> Response:
+        try:
+            return self._codec.decode(http, self._endpoint)
+        except _UNREADABLE as error:
+            raise self._unreadable(error) from error
+
+    def _refusal(self, http: HttpResponse) -> AttemptError:
+        try:
+            return self._codec.error(http, self._endpoint)
+        except _UNREADABLE as error:
+            raise self._unreadable(error) from error
+
+    def _feed(self, decoder: StreamDecoder, data: bytes) -> list[Chunk]:
+        try:
+            return decoder.feed(data)
+        except _UNREADABLE as error:
+            raise self._unreadable(error) from error
+
+    def _finish(self, decoder: StreamDecoder, broken: AttemptError | None) -> list[Chunk]:
+        """End an answer; a connection that broke after its finish marker took nothing from it."""
+        try:
+            return decoder.finish()
+        except AttemptError as error:
+            raise (broken or error) from None
+        except _UNREADABLE as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> ProtocolViolationError:
+        said = f"{type(error).__name__}: {error}"
+        return ProtocolViolationError(
+            f"the answer is not what {self._codec.protocol} promises ({said[:200]})"
+        )
+
+
+class _Patience:
+    """Time limits on what a stream says, where the transport's are on bytes.
+
+    A provider's keep-alives are bytes, so a stream that only sends those is silent all the same.
+    Time the consumer takes between chunks is not the provider's and does not count.
+    """
+
+    __slots__ = ("_clock", "_limits", "_since", "_started")
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._since = clock()
+        self._started = False
+
+    def heard(self, chunks: list[Chunk]) -> None:
+        """Take note of what the last bytes brought.
+
+        Raises:
+            TargetTimeoutError: Bytes came, but for too long nothing in them.
+        """
+        if not self._started:
+            self._started = any(chunk.has_content for chunk in chunks)
+            if not self._started and self._clock() - self._since > self._limits.first_token_s:
+                raise TargetTimeoutError(
+                    f"no content within {self._limits.first_token_s:.3g} s", phase="first_token"
+                )
+        elif not chunks and self._clock() - self._since > self._limits.idle_s:
+            raise TargetTimeoutError(f"no content for {self._limits.idle_s:.3g} s", phase="idle")
+
+    def begins_anew(self) -> None:
+        """The consumer is back for more."""
+        if self._started:
+            self._since = self._clock()
