@@ -46,10 +46,9 @@ def bill(
         return Bill(usage.cost_usd, f"reported by {provider}", at.date().isoformat())
     catalog = Catalog.load()
     info = prices.priced(provider, catalog.priced_as(provider, model))
-    if info is not None:
-        source, date = prices.edition()
-        usd = float(prices.charge(info, usage, at, service_tier))
-        return Bill(usd, source, date, estimated=not usage.reported)
+    charged = None if info is None else prices.charge(info, usage, at, service_tier)
+    if charged is not None:
+        return Bill(float(charged), *prices.edition(), estimated=not usage.reported)
     facts = catalog.find(provider, model)
     return bill_from_rates(usage, facts.rates) if facts is not None and facts.rates else None
 

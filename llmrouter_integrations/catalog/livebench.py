@@ -19,35 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
-__all__ = [
-    "AGENTIC",
-    "TASK_CATEGORIES",
-    "VENDOR_MODELS",
-    "LiveBench",
-    "Run",
-    "read",
-    "split_effort",
-]
-
-AGENTIC = "Agentic Coding"
-"""Here one question is a whole session of many calls in a repository, so its tokens and dollars
-say nothing of a single answer."""
-
-TASK_CATEGORIES: Mapping[str, tuple[str, ...]] = {
-    "code": ("Coding",),
-    "tool_use": (AGENTIC,),  # the only category in which the model works through tools
-    "math": ("Mathematics",),
-    "reasoning": ("Reasoning",),
-    "extraction": ("Data Analysis",),  # joins and reformats tables it is given
-    "classification": ("Data Analysis", "Language"),
-    "summarization": ("IF",),  # summarize, simplify and paraphrase a given article, as told
-    "qa": ("IF", "Reasoning"),
-    "creative": ("IF", "Language"),  # story generation, plots
-    "chat": ("IF", "Language"),
-    "translation": ("Language",),
-}
-"""Router task to the LiveBench categories that are nearest to it. For "vision" and "long_context"
-it has no like: they have the overall score only."""
+__all__ = ["VENDOR_MODELS", "LiveBench", "Run", "read", "split_effort"]
 
 VENDOR_MODELS: Mapping[str, str] = {
     "claude-fable-5": "anthropic/claude-fable-5",

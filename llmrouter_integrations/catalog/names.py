@@ -60,7 +60,7 @@ _NOT_CHAT = re.compile(
 )
 _NOT_CHAT_BY_NAME = re.compile(
     _NOT_CHAT.pattern
-    + r"|image|banana|realtime|[-_]live|voice|sonic|robotics|computer-use|translate"
+    + r"|:batch$|image|banana|realtime|[-_]live|voice|sonic|robotics|computer-use|translate"
 )
 
 _BEDROCK_SCOPE = re.compile(r"^(?:us-gov|us|eu|apac|au|jp|ca|sa|me|af|global|regional)\.")

@@ -20,11 +20,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from genai_prices.data_snapshot import DataSnapshot
-    from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
+    from genai_prices.types import ModelInfo, TieredPrices
 
     from llmrouter_integrations.messages import Usage
 
 __all__ = ["charge", "edition", "priced", "priced_models", "rates"]
+
+_TOKENS = (
+    (
+        "input_tokens",
+        "input_mtok",
+        (
+            ("cache_read_tokens", "cache_read_mtok"),
+            ("cache_write_tokens", "cache_write_mtok"),
+            ("audio_input_tokens", "input_audio_mtok"),
+        ),
+    ),
+    (
+        "output_tokens",
+        "output_mtok",
+        (
+            ("reasoning_tokens", "output_reasoning_mtok"),
+            ("audio_output_tokens", "output_audio_mtok"),
+        ),
+    ),
+)
+"""A count of :class:`~llmrouter_integrations.messages.Usage` and its price in the list, then its
+parts: tokens that have a price of their own there are charged by it, and only by it."""
 
 _MILLION = Decimal(1_000_000)
 _THOUSAND = Decimal(1_000)
@@ -61,21 +83,18 @@ def rates(provider: str, model: str, at: dt.datetime | None = None) -> Rates | N
     info = priced(provider, model)
     if info is None:
         return None
-    prices = info.get_prices(at or dt.datetime.now(dt.UTC))
+    listed = vars(info.get_prices(at or dt.datetime.now(dt.UTC)))
+    if listed.get("input_mtok") is None and not _is_free(info):
+        return None
     source, date = edition()
-    listed = vars(prices)
-    steps = sorted(
-        {
-            tier.start
-            for key in ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
-            for tier in getattr(listed.get(key), "tiers", ())
-        }
-    )
+    steps = {
+        tier.start
+        for key in ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
+        for tier in getattr(listed.get(key), "tiers", ())
+    }
 
-    def above(tokens: int, more: tuple[tuple[int, Rates], ...] = ()) -> Rates | None:
-        charged = _price(listed.get("input_mtok"), tokens)
-        if charged is None:
-            return None
+    def above(tokens: int, more: tuple[tuple[int, Rates], ...] = ()) -> Rates:
+        charged = _price(listed.get("input_mtok"), tokens) or 0
         read = _price(listed.get("cache_read_mtok"), tokens)
         write = _price(listed.get("cache_write_mtok"), tokens)
         return Rates.per_mtok(
@@ -88,56 +107,42 @@ def rates(provider: str, model: str, at: dt.datetime | None = None) -> Rates | N
             above=more,
         )
 
-    tiers = ((start, above(start + 1)) for start in steps)
-    return above(0, tuple((start, rate) for start, rate in tiers if rate is not None))
+    return above(0, tuple([(start, above(start + 1)) for start in sorted(steps)]))
 
 
 def charge(
     info: ModelInfo, usage: Usage, at: dt.datetime, service_tier: str | None = None
-) -> Decimal:
+) -> Decimal | None:
     """What the tokens cost in dollars: cached, written, spoken and reasoned ones once each.
+
+    None where the list has the model but no price for its tokens.
 
     Counts that contradict each other (more cached tokens than the prompt has) are cut to what the
     totals allow, so that a provider's slip never makes a negative or double charge.
     """
-    prices = info.get_prices(at, {"service_tier": service_tier} if service_tier else None)
-    return _charge(prices, usage)
-
-
-def _charge(prices: ModelPrice, usage: Usage) -> Decimal:
-    listed = vars(prices)
+    context = {"service_tier": service_tier} if service_tier else None
+    listed = vars(info.get_prices(at, context))
+    if listed.get("input_mtok") is None and not _is_free(info):
+        return None
     total = Decimal(0)
-    for whole, amount, parts in (
-        (
-            "input_mtok",
-            usage.input_tokens,
-            (
-                ("cache_read_mtok", usage.cache_read_tokens),
-                ("cache_write_mtok", usage.cache_write_tokens),
-                ("input_audio_mtok", usage.audio_input_tokens),
-            ),
-        ),
-        (
-            "output_mtok",
-            usage.output_tokens,
-            (
-                ("output_reasoning_mtok", usage.reasoning_tokens),
-                ("output_audio_mtok", usage.audio_output_tokens),
-            ),
-        ),
-    ):
-        rest = amount
-        for key, count in parts:
-            if count and (price := _price(listed.get(key), usage.input_tokens)) is not None:
-                counted = min(count, rest)
-                total += price * counted
-                rest -= counted
-        if rest and (price := _price(listed.get(whole), usage.input_tokens)) is not None:
+    for whole, whole_price, parts in _TOKENS:
+        rest = getattr(usage, whole)
+        for part, part_price in parts:
+            count = getattr(usage, part)
+            if count and (price := _price(listed.get(part_price), usage.input_tokens)) is not None:
+                total += price * min(count, rest)
+                rest -= min(count, rest)
+        if rest and (price := _price(listed.get(whole_price), usage.input_tokens)) is not None:
             total += price * rest
     total /= _MILLION
-    if per_request := _price(listed.get("requests_kcount"), usage.input_tokens):
-        total += per_request / _THOUSAND
+    if (per_thousand := _price(listed.get("requests_kcount"), usage.input_tokens)) is not None:
+        total += per_thousand / _THOUSAND
     return total
+
+
+def _is_free(info: ModelInfo) -> bool:
+    # the list gives OpenRouter's free variants no prices rather than prices of 0
+    return info.id.endswith(":free")
 
 
 def _price(listed: Decimal | TieredPrices | None, input_tokens: int) -> Decimal | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from llmrouter_integrations.catalog.livebench import AGENTIC, TASK_CATEGORIES
 from llmrouter_integrations.catalog.model import (
     Abilities,
     Benchmark,
@@ -18,10 +17,30 @@ from llmrouter_integrations.catalog.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FORMAT", "RowReader"]
+__all__ = ["AGENTIC", "FORMAT", "TASK_CATEGORIES", "RowReader"]
 
 FORMAT = 1
 """Version of the table's form."""
+
+AGENTIC = "Agentic Coding"
+"""LiveBench's category in which one question is a whole session of many calls in a repository: its
+tokens and dollars say nothing of a single answer."""
+
+TASK_CATEGORIES: Mapping[str, tuple[str, ...]] = {
+    "code": ("Coding",),
+    "tool_use": (AGENTIC,),  # the only category in which the model works through tools
+    "math": ("Mathematics",),
+    "reasoning": ("Reasoning",),
+    "extraction": ("Data Analysis",),  # joins and reformats tables it is given
+    "classification": ("Data Analysis", "Language"),
+    "summarization": ("IF",),  # summarize, simplify and paraphrase a given article, as told
+    "qa": ("IF", "Reasoning"),
+    "creative": ("IF", "Language"),  # story generation, plots
+    "chat": ("IF", "Language"),
+    "translation": ("Language",),
+}
+"""Router task to the LiveBench categories that are nearest to it. For "vision" and "long_context"
+it has no like: they have the overall score only."""
 
 
 class RowReader:

@@ -139,7 +139,7 @@ class Catalog:
 
     def _served(self, provider: str) -> list[ModelFacts]:
         models = list(self._offers.get(provider, ()))
-        known = {normal(model) for model in models}
+        known = {form for model in models for form in (normal(model), undated(normal(model)))}
         for info in prices.priced_models(provider):
             name = normal(info.id)
             # those without a window are embeddings, speech, or long gone
