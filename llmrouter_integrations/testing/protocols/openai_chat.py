@@ -35,23 +35,25 @@ class _Dialect(NamedTuple):
         reasoning: The field that shows reasoning, or how else it is shown.
         usage: Whether streamed usage must be asked for or comes with the last chunk.
         no_text: What stands for the text of an answer of tool calls only.
+        whole_calls: Whether a tool call is streamed in one piece.
     """
 
     reasoning: Literal["hidden", "reasoning", "reasoning_content", "details", "parts"]
     usage: Literal["asked", "last"] = "asked"
     no_text: str | None = None
+    whole_calls: bool = False
 
 
 _DIALECTS = {
     "openai": _Dialect("hidden"),
     "azure": _Dialect("hidden"),
     "deepseek": _Dialect("reasoning_content", "last", ""),
-    "groq": _Dialect("reasoning"),
+    "groq": _Dialect("reasoning", whole_calls=True),
     "cerebras": _Dialect("reasoning"),
     "together": _Dialect("reasoning"),
-    "ollama": _Dialect("reasoning", no_text=""),
+    "ollama": _Dialect("reasoning", no_text="", whole_calls=True),
     "openrouter": _Dialect("details", "last"),
-    "mistral": _Dialect("parts", "last", ""),
+    "mistral": _Dialect("parts", "last", "", whole_calls=True),
     "perplexity": _Dialect("hidden", "last"),
     "xai": _Dialect("reasoning_content", "last"),
 }
@@ -152,6 +154,10 @@ class OpenAIChat(SimProtocol):
             yield chunk({key: piece}, content=True, pieces=[piece])
         for index, call in enumerate(answer.calls):
             start = {"index": index, "id": call.id, "type": "function"}
+            if dialect.whole_calls:
+                function = _function(call.name, call.arguments)
+                yield chunk({"tool_calls": [{**start, "function": function}]}, content=True)
+                continue
             yield chunk({"tool_calls": [{**start, "function": _function(call.name, "")}]})
             for piece in call.pieces:
                 delta = {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
