@@ -155,8 +155,9 @@ def build(
     kept = left_out = 0
     for vendor_model in sorted({*trained, *runs}):
         entry = trained.get(vendor_model)
-        row = _facts(entry) if entry and _is_chat(vendor_model, entry) else {}
-        if entry and row:
+        row: dict[str, Any] = {}
+        if entry is not None and _is_chat(vendor_model, entry):
+            row = _facts(entry)
             row["benchmarks"], dropped = _benchmarks(entry, modelsdev_date)
             kept, left_out = kept + len(row["benchmarks"]), left_out + dropped
         if vendor_model in runs:

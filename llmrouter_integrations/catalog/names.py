@@ -13,6 +13,7 @@ from functools import lru_cache
 
 __all__ = [
     "GENAI_PROVIDERS",
+    "HOST_PATHS",
     "PRICED_ONLY",
     "PROVIDER_ALIASES",
     "as_trained",
@@ -50,6 +51,9 @@ PROVIDER_ALIASES = {
 
 GENAI_PROVIDERS = {"bedrock": "aws", "vertex": "google", "xai": "x-ai"}
 """Provider id to genai-prices's, where they differ."""
+
+HOST_PATHS = {"fireworks": ("accounts/fireworks/models/", "accounts/fireworks/routers/")}
+"""Paths that a provider's model names begin with and that people, and price lists, leave out."""
 
 PRICED_ONLY = ("meta", "minimax", "zai")
 """Vendors with an API of their own of which only the price list knows the models."""

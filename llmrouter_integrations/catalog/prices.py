@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from llmrouter_integrations.catalog.model import Rates
-from llmrouter_integrations.catalog.names import GENAI_PROVIDERS, has_variant, normal
+from llmrouter_integrations.catalog.names import GENAI_PROVIDERS, HOST_PATHS, has_variant, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,18 +176,20 @@ def _find(snapshot: _Snapshot, provider: str, model: str) -> ModelInfo | None:
     for served in snapshot.data.providers:
         # by id alone: the library's own search takes "my-openai-proxy" for OpenAI
         if served.id == wanted:
-            for name in _spellings(model):
+            for name in _spellings(provider, model):
                 found = served.find_model(name, all_providers=snapshot.data.providers)
                 if found is not None:
                     return found
     return None
 
 
-def _spellings(model: str) -> Iterator[str]:
+def _spellings(provider: str, model: str) -> Iterator[str]:
     yield model
     bare = model.rpartition("/")[2]
     if bare != model:
         yield bare
+    for path in HOST_PATHS.get(provider, ()):
+        yield path + bare
     if not has_variant(model):
         yield normal(model)
 

@@ -13,6 +13,7 @@ import orjson
 from llmrouter_integrations.catalog import prices
 from llmrouter_integrations.catalog.listing import Filter, in_order
 from llmrouter_integrations.catalog.names import (
+    HOST_PATHS,
     PRICED_ONLY,
     as_trained,
     has_variant,
@@ -103,7 +104,9 @@ class Catalog:
     def models(
         self, *, provider: str | None = None, sort: str = "id", reverse: bool = False, **wanted: Any
     ) -> list[ModelFacts]:
-        """List models: the table's, and those that only the price list has, with a known window.
+        """List models: the table's, and those that only the price list has.
+
+        Of the latter only those with a known window or scores.
 
         Args:
             provider: Id or alias; None: all.
@@ -142,16 +145,20 @@ class Catalog:
         known = {form for model in models for form in (normal(model), undated(normal(model)))}
         for info in prices.priced_models(provider):
             name = normal(info.id)
-            # those without a window are embeddings, speech, or long gone
-            if (
-                info.context_window
-                and is_chat(info.id, modalities_known=False)
-                and not info.id.startswith(_NOT_SERVED.get(provider, "\0"))
-                and known.isdisjoint((name, undated(name)))
-            ):
-                models.append(info.id)
+            if known.isdisjoint((name, undated(name))) and self._is_listed(provider, info):
+                # the price list's own id need not be a name that the provider's API takes
+                spellings = (path + info.id for path in HOST_PATHS.get(provider, ("",)))
+                models += [s for s in spellings if prices.priced(provider, s) is info][:1]
         found = (self.find(provider, model) for model in models)
         return [facts for facts in found if facts is not None]
+
+    def _is_listed(self, provider: str, info: ModelInfo) -> bool:
+        return (
+            is_chat(info.id, modalities_known=False)
+            and not info.id.startswith(_NOT_SERVED.get(provider, "\0"))
+            # those without window or scores are embeddings, speech, or long gone
+            and bool(info.context_window or "livebench" in self._scores(self.vendor_model(info.id)))
+        )
 
     def nearest(self, provider: str, model: str, count: int = 3) -> list[str]:
         """The ``provider/model`` names nearest to one that is not known, nearest first."""
