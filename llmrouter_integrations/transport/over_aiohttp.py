@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
+from contextvars import ContextVar
 from functools import lru_cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -20,10 +22,16 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
+    from aiohttp.connector import Connection
+
 __all__ = ["AiohttpTransport"]
 
 _INCOMPLETE_BODY = "peer closed connection without sending complete message body"
 _NO_ANSWER = "Server disconnected without sending a response."
+
+_SOCKETS: ContextVar[list[asyncio.Transport]] = ContextVar("_SOCKETS")
+_LOOK_EVERY_S = 0.5
+_LARGE_BODY_BYTES = 1024 * 1024
 
 _HTTPX_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
@@ -59,10 +67,29 @@ def _in_httpx_terms(error: Exception) -> httpx.TransportError:
     return httpx_class(text)
 
 
+def _body(content: bytes) -> bytes | BytesIO | None:
+    """A large body as a file: aiohttp writes those in pieces and lets the loop run between."""
+    if len(content) > _LARGE_BODY_BYTES:
+        return BytesIO(content)
+    return content or None
+
+
 @lru_cache(maxsize=512)
 def _as_sent(url: str) -> URL:
     """The URL exactly as written: aiohttp would otherwise re-quote a path that was signed."""
     return URL(url, encoded=True)
+
+
+class _Request(aiohttp.ClientRequest):
+    """Tells which socket it is written to, so that it can be cut.
+
+    aiohttp closes politely: what is unsent is sent first, for ever if the server does not read.
+    """
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        if conn.transport is not None:
+            _SOCKETS.get().append(conn.transport)
+        return await super().send(conn)
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -96,6 +123,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
+            request_class=_Request,
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         )
 
@@ -103,29 +131,33 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """Send the request and wait for the answer's headers."""
         timeout = request.extensions.get("timeout", {})
         await self._take_place(timeout.get("pool"))
+        sockets: list[asyncio.Transport] = []
+        context = _SOCKETS.set(sockets)
         try:
             response = await self._session.request(
                 request.method,
                 _as_sent(str(request.url)),
                 headers=request.headers,
-                data=await request.aread() or None,
+                data=_body(await request.aread()),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     connect=timeout.get("connect"), sock_read=timeout.get("read")
                 ),
                 **self._proxy,
             )
-        except aiohttp.ClientError as error:
+        except BaseException as error:
+            _cut(sockets)
             self._places.release()
-            raise _in_httpx_terms(error) from error
-        except BaseException:
-            self._places.release()
+            if isinstance(error, aiohttp.ClientError):
+                raise _in_httpx_terms(error) from error
             raise
+        finally:
+            _SOCKETS.reset(context)
         return httpx.Response(
             response.status,
             # A cassette's answer has no raw headers.
             headers=response.raw_headers or list(response.headers.items()),
-            stream=_Body(response, self._places),
+            stream=_Body(response, sockets, self._places),
         )
 
     async def _take_place(self, pool_timeout_s: float | None) -> None:
@@ -143,12 +175,24 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         await self._session.close()
 
 
-class _Body(httpx.AsyncByteStream):
-    __slots__ = ("_places", "_response")
+def _cut(sockets: list[asyncio.Transport]) -> None:
+    for socket in sockets:
+        socket.abort()
 
-    def __init__(self, response: aiohttp.ClientResponse, places: asyncio.Semaphore) -> None:
+
+class _Body(httpx.AsyncByteStream):
+    __slots__ = ("_look", "_places", "_response", "_sockets")
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        sockets: list[asyncio.Transport],
+        places: asyncio.Semaphore,
+    ) -> None:
         self._response = response
+        self._sockets = sockets
         self._places: asyncio.Semaphore | None = places
+        self._look = asyncio.get_running_loop().call_later(_LOOK_EVERY_S, self._see_if_alive)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         # Not a generator: one that is left half read would need the loop to finish it.
@@ -163,9 +207,23 @@ class _Body(httpx.AsyncByteStream):
             raise StopAsyncIteration
         return chunk
 
+    def _see_if_alive(self) -> None:
+        # At malformed chunk framing aiohttp's C parser drops the connection and tells no reader.
+        connection, content = self._response.connection, self._response.content
+        if content.is_eof() or content.exception() is not None or connection is None:
+            return
+        if connection.closed:
+            content.set_exception(aiohttp.ClientPayloadError("malformed chunk framing"))
+            return
+        loop = asyncio.get_running_loop()
+        self._look = loop.call_later(_LOOK_EVERY_S, self._see_if_alive)
+
     async def aclose(self) -> None:
         """Give the connection back if the body was read to its end, else cut it."""
-        self._response.close()
+        self._look.cancel()
+        if self._response.connection is not None:  # aiohttp lets go of it at the body's end
+            _cut(self._sockets)
+            self._response.close()
         if self._places is not None:
             self._places.release()
             self._places = None
