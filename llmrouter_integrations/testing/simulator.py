@@ -204,22 +204,23 @@ class ProviderSimulator:
             return _error(404, f"no protocol is served at {method} {path}")
         protocol, route = found
         try:
-            parsed = orjson.loads(body)
-            call = HttpCall(provider, target, route, headers, parsed, time.monotonic())
+            call = HttpCall(provider, target, route, headers, orjson.loads(body), time.monotonic())
             request = protocol.read(call)
+            wrong = refusal(request)
         except Exception as error:  # noqa: BLE001  (whatever a body of the wrong shape raises)
-            problem = Problem("bad_request", message=f"cannot read the request: {error!r}")
+            missing = f"{error.args[0]}: Field required" if type(error) is KeyError else str(error)
+            problem = Problem("bad_request", message=f"Invalid request: {missing}")
             nobody = SimRequest(provider, protocol.name, "", False, (), {}, headers, target, 0.0)
             return failed(protocol.failure(nobody, problem), {})
         with self._lock:
             self._requests.append(request)
             self._number += 1
             number = self._number
-        if wrong := refusal(request):
+        if wrong:
             return failed(protocol.failure(request, wrong), {})
         try:
             return self._play(self._next_step(request), protocol, request, number)
-        except Exception as error:  # noqa: BLE001  (the user's own function; say what it raised)
+        except Exception as error:  # noqa: BLE001  (a scripted function may raise anything; say what)
             return _error(500, f"the scripted step raised {error!r}")
 
     def _next_step(self, request: SimRequest) -> Step:
