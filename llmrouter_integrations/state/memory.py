@@ -27,10 +27,10 @@ class _Breaker:
         "in_flight",
         "is_open",
         "name",
+        "openings",
         "output_tokens_per_s",
         "probing",
         "reason",
-        "reopenings",
     )
 
     def __init__(self, name: str) -> None:
@@ -39,7 +39,7 @@ class _Breaker:
         self.cooling_until = 0.0
         self.epoch = 0
         self.failures = 0
-        self.reopenings = 0
+        self.openings = 0
         self.probing = False
         self.reason = ""
         self.in_flight = 0
@@ -54,38 +54,47 @@ class _Breaker:
         if epoch == self.epoch:
             self.probing = False
 
-    def succeeded(self, epoch: int, now: float) -> None:
-        if epoch != self.epoch:
+    def shows_life(self, epoch: int, now: float) -> None:
+        """A call is being answered: others may go too. How it ends is still to be seen."""
+        if epoch != self.epoch or not self.is_open:
             return
         self.probing = False
-        if now < self.cooling_until:  # a call begun earlier was told meanwhile to wait longer
-            return
-        self.is_open = False
-        self.failures = self.reopenings = 0
-        self.cooling_until = 0.0
-        self.reason = ""
+        if now >= self.cooling_until:  # else a call begun earlier was told to wait longer
+            self.is_open = False
+            self.cooling_until = 0.0
+            self.reason = ""
+
+    def succeeded(self, epoch: int, now: float) -> None:
+        self.shows_life(epoch, now)
+        if epoch == self.epoch and not self.is_open:
+            self.failures = self.openings = 0
 
     def failed(self, epoch: int, outcome: Outcome, now: float, base_s: float, max_s: float) -> None:
         asked_s = outcome.retry_after_s
         if asked_s is not None:
             asked_s = min(max(asked_s, 0.0), LONGEST_RETRY_AFTER_S)
-        if epoch != self.epoch:  # begun before the breaker opened: no news but a longer rest
+        if epoch != self.epoch:  # begun before the breaker opened: only a longer rest is news
             if asked_s is not None:
-                self.cooling_until = max(self.cooling_until, now + asked_s)
+                self.rest(asked_s, outcome.reason, now)
             return
-        self.failures += 1
         self.probing = False
-        if self.is_open:
-            self.reopenings += 1
-        elif asked_s is None and self.failures < outcome.trips_after:
+        self.failures += 1
+        if asked_s is None and not self.is_open and self.failures < outcome.trips_after:
             return
-        rest_s = max(asked_s or 0.0, outcome.least_cooldown_s)
-        if asked_s is None or self.is_open:
-            rest_s = max(rest_s, min(base_s * 2.0 ** min(self.reopenings, 60), max_s))
-        self.is_open = True
-        self.epoch += 1
-        self.cooling_until = max(self.cooling_until, now + rest_s)
-        self.reason = outcome.reason
+        rest_s = outcome.least_cooldown_s if asked_s is None else asked_s
+        if asked_s is None or self.openings:
+            rest_s = max(rest_s, min(base_s * 2.0 ** min(self.openings, 60), max_s))
+        self.openings += 1
+        self.is_open = False
+        self.rest(rest_s, outcome.reason, now)
+
+    def rest(self, rest_s: float, reason: str, now: float) -> None:
+        if not self.is_open:
+            self.is_open = True
+            self.epoch += 1
+        if now + rest_s > self.cooling_until:
+            self.cooling_until = now + rest_s
+            self.reason = reason
 
     def measured(self, outcome: Outcome) -> None:
         before_s = outcome.first_token_s
@@ -168,8 +177,8 @@ class MemoryState:
         """An admitted call, still under way, gave its first content: its breakers close."""
         with self._lock:
             mine, shared = self._of(permit)
-            mine.succeeded(permit.target_epoch, now)
-            shared.succeeded(permit.group_epoch, now)
+            mine.shows_life(permit.target_epoch, now)
+            shared.shows_life(permit.group_epoch, now)
 
     def record(self, permit: Permit, outcome: Outcome, now: float) -> None:
         """Learn what an admitted call came to. A longer cooldown is never cut by a shorter."""
