@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmrouter_integrations.catalog.model import (
@@ -81,6 +82,11 @@ class RowReader:
             limits_from: Source and date of the row, where it is not the table's.
         """
         source, date = limits_from or (self.source, self.date)
+        measurements = tuple([self.measurement(run) for run in scores.get("livebench", ())])
+        able = abilities(row)
+        if able.reasoning is None and any(run.effort not in (None, "none") for run in measurements):
+            # it was measured at a reasoning effort, so it has one
+            able = replace(able, reasoning=True)
         return ModelFacts(
             provider=provider,
             model=model,
@@ -93,9 +99,9 @@ class RowReader:
             context_window=row.get("context"),
             max_input=row.get("max_input"),
             max_output=row.get("max_output"),
-            abilities=abilities(row),
+            abilities=able,
             rates=rates,
-            measurements=tuple([self.measurement(run) for run in scores.get("livebench", ())]),
+            measurements=measurements,
             benchmarks=tuple([Benchmark(**figure) for figure in scores.get("benchmarks", ())]),
             source=source,
             date=date,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from dataclasses import fields
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -272,4 +271,6 @@ class Catalog:
 
 @cache
 def _load() -> Catalog:
+    from importlib import resources
+
     return Catalog(resources.files(__package__).joinpath("models.json").read_bytes())

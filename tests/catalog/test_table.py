@@ -226,6 +226,17 @@ def test_a_row_says_what_the_model_can_do():
     assert able.output is None
 
 
+def test_a_model_measured_at_an_effort_reasons():
+    models = {
+        "acme/small-1": {"livebench": [RUN]},
+        "acme/b": {"livebench": [RUN | {"effort": None}]},
+    }
+    offers = {"openai/small-1": {"of": "acme/small-1"}, "openai/b": {"of": "acme/b"}}
+    catalog = table(models, offers)
+    assert catalog.find("openai", "small-1").abilities.reasoning is True
+    assert catalog.find("openai", "b").abilities.reasoning is None
+
+
 def test_tiers_of_a_row():
     tiers = [[1000, {"input": 4, "output": 16}]]
     price = {"input": 2, "output": 8, "cache_read": 0.5, "tiers": tiers}
