@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from llmrouter_integrations.catalog import Catalog, bill, bill_from_rates
 from llmrouter_integrations.config import RouterConfig
-from llmrouter_integrations.dispatch.drive import Dispatcher, DispatchSettings
-from llmrouter_integrations.dispatch.machine import Plan, PlanTarget
+from llmrouter_integrations.dispatch.drive import Dispatcher
+from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget
 from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.fleet import Fleet, discover
 from llmrouter_integrations.hints import EMPTY, RoutingHints
@@ -235,8 +235,14 @@ class Router:
             usage = response.usage
             if not usage.reported and not usage.total_tokens:
                 usage = _estimated(decision, response)
+            cost_usd = self._cost(response, usage)
+            *failed, last = response.attempts
             return replace(
-                response, usage=usage, cost_usd=self._cost(response, usage), decision=decision
+                response,
+                usage=usage,
+                cost_usd=cost_usd,
+                decision=decision,
+                attempts=(*failed, replace(last, usage=usage, cost_usd=cost_usd)),
             )
 
         return settle

@@ -50,13 +50,13 @@ def ask(
             answer = router.complete(question, hints=hints)
             typer.echo(orjson.dumps(_plain(answer)).decode())
             return
-        answer = None
+        last: Response | None = None
         for chunk in router.stream(question, hints=hints):
             typer.echo(chunk.text, nl=False)
-            answer = chunk.response or answer
+            last = chunk.response or last
         typer.echo()
-        if answer is not None:
-            _tell(answer, aside)
+        if last is not None:
+            _tell(last, aside)
 
 
 def _router(config: Config, model: Model, aside: Console) -> Router:

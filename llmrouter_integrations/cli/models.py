@@ -10,46 +10,54 @@ from rich.console import Console
 from rich.table import Table
 
 from llmrouter_integrations.catalog import Catalog, ModelFacts
-from llmrouter_integrations.errors import ConfigurationError
+from llmrouter_integrations.catalog.listing import ABILITIES, MODALITIES, SORT_KEYS
+from llmrouter_integrations.cli.options import AsJson
+from llmrouter_integrations.hints import TASKS
 
 
 def models(
-    search: Annotated[str | None, typer.Argument(help="Part of a model's name.")] = None,
+    search: Annotated[str, typer.Argument(help="Words that stand in the model's name.")] = "",
     *,
     provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
     ability: Annotated[
-        list[str] | None,
-        typer.Option(help="tools, structured_output, reasoning, image, audio, pdf or video."),
+        list[str] | None, typer.Option(help=f"One of {', '.join(ABILITIES)}; may be repeated.")
+    ] = None,
+    takes: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(MODALITIES)}; may be repeated.")
     ] = None,
     min_context: Annotated[int | None, typer.Option(help="Least window, in tokens.")] = None,
     max_input_usd: Annotated[
         float | None, typer.Option(help="Most dollars per million input tokens.")
     ] = None,
+    max_output_usd: Annotated[
+        float | None, typer.Option(help="Most dollars per million output tokens.")
+    ] = None,
     scored: Annotated[bool, typer.Option("--scored", help="Only models with scores.")] = False,
-    sort: Annotated[str, typer.Option(help="name, price, quality, context or release.")] = "name",
-    task: Annotated[str, typer.Option(help="Whose score to show and sort by.")] = "overall",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    deprecated: Annotated[
+        bool, typer.Option("--deprecated", help="Deprecated models too.")
+    ] = False,
+    sort: Annotated[str, typer.Option(help=f"One of {', '.join(SORT_KEYS)}.")] = "id",
+    reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List, filter and sort the models of the catalogue, each figure with its source."""
-    catalog = Catalog.load()
-    if provider is not None and not catalog.models(provider=provider):
-        raise ConfigurationError(
-            f"the catalogue has no provider {provider!r}; it has {', '.join(catalog.providers())}"
-        )
-    found = catalog.models(
+    found = Catalog.load().models(
         provider=provider,
-        abilities=tuple(ability or ()),
-        min_context=min_context,
-        max_input_usd_per_mtok=max_input_usd,
-        scored=scored,
-        search=search,
         sort=sort,
-        task=task,
+        reverse=reverse,
+        search=search,
+        abilities=tuple(ability or ()),
+        inputs=tuple(takes or ()),
+        context_at_least=min_context,
+        input_usd_per_mtok_at_most=max_input_usd,
+        output_usd_per_mtok_at_most=max_output_usd,
+        measured=scored,
+        deprecated=deprecated,
     )
     if as_json:
         typer.echo(orjson.dumps([_plain(facts) for facts in found], default=_sorted).decode())
         return
-    _show(found, task, Console())
+    _show(found, sort if sort in TASKS else "overall", Console())
 
 
 def _sorted(value: Any) -> Any:
