@@ -30,9 +30,11 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("LLMROUTER_WIRE") or ROOT.parent / "shared" / "wire")
 FILES = sorted(path for end in ("*.yaml", "*.yml") for path in FOLDER.rglob(end))
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+if os.environ.get("LLMROUTER_WIRE") and not FILES:
+    raise pytest.UsageError(f"LLMROUTER_WIRE={FOLDER} holds no recorded traffic")
 
 pytestmark = pytest.mark.skipif(
-    not FOLDER.is_dir() and "LLMROUTER_WIRE" not in os.environ,
+    not FOLDER.is_dir(),
     reason=f"no recorded traffic: {FOLDER} does not exist and LLMROUTER_WIRE is not set",
 )
 
@@ -264,20 +266,22 @@ def responses(events: list[Any], plain: Plain) -> None:
         return
     plain.ended = True
     plain.text = ""
+    refused = False
     for place, item in enumerate(whole["output"]):
         if item["type"] == "function_call":
             plain.calls[place] = [item["name"], item["arguments"]]
         elif item["type"] == "message":
             for piece in item["content"]:
                 plain.text += piece.get("text", "")
-                plain.other = plain.other or piece["type"] == "refusal"
+                refused = refused or piece["type"] == "refusal"
         elif item["type"] != "reasoning":
             plain.other = True
+    plain.other = plain.other or refused
     why = (whole.get("incomplete_details") or {}).get("reason")
     if whole["status"] == "incomplete":
         plain.finish = {"content_filter" if why == "content_filter" else "length"}
     else:
-        plain.finish = {"tool_calls"} if plain.calls else {"stop", "refusal"}
+        plain.finish = {"tool_calls"} if plain.calls else {"refusal" if refused else "stop"}
     if usage := whole.get("usage"):
         plain.input, plain.output = usage["input_tokens"], {usage["output_tokens"]}
         plain.cached = (usage.get("input_tokens_details") or {}).get("cached_tokens")
@@ -542,11 +546,6 @@ def built(protocol: str) -> Codec | None:
         return registry.codec(protocol)
     except (ModuleNotFoundError, MissingExtraError):
         return None
-
-
-@pytest.mark.skipif(FOLDER.is_dir(), reason="the folder exists")
-def test_the_folder_exists() -> None:
-    pytest.fail(f"LLMROUTER_WIRE={FOLDER} is no folder")
 
 
 @pytest.mark.parametrize(
