@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from llmrouter_integrations.messages import NativeTool, OutputFormat, Request, Tool
+from llmrouter_integrations.wire.effort import EFFORTS
 from llmrouter_integrations.wire.inbound_messages import bad, messages_from, nearest
 from llmrouter_integrations.wire.registry import PROTOCOLS, PROVIDERS
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["messages_from", "output_from", "request_from", "tool_from"]
 
-EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 CHOICES: Final = ("auto", "none", "required")
 
 OPENAI_ONLY: Final = frozenset(

@@ -25,6 +25,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     ToolResultPart,
 )
+from llmrouter_integrations.wire.media import split_data_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -241,9 +242,10 @@ def _image(part: Mapping[str, Any], where: str) -> Part:
     detail = image.get("detail")
     if detail is not None and detail not in _DETAILS:
         raise bad(f"{where}.image_url.detail", f"is {detail!r}", nearest(detail, _DETAILS))
-    if url.startswith("data:"):
-        media_type, data = _data_url(url, f"{where}.image_url.url")
-        return ImagePart(data=data, media_type=media_type or "image/png", detail=detail)
+    if (inline := split_data_url(url)) is not None:
+        if not inline[0].startswith("image/"):
+            raise bad(f"{where}.image_url.url", f"holds {inline[0]}", "send it as a file part")
+        return ImagePart(data=inline[1], media_type=inline[0], detail=detail)
     if not url.startswith(("http://", "https://", "gs://", "s3://")):
         raise bad(
             f"{where}.image_url.url",
@@ -273,18 +275,9 @@ def _file(part: Mapping[str, Any], where: str) -> Part:
     media_type = mimetypes.guess_type(name)[0] if name else None
     if data.startswith(("http://", "https://")):  # OpenRouter's form
         return FilePart(url=data, name=name, media_type=media_type or "application/pdf")
-    if data.startswith("data:"):
-        said, data = _data_url(data, f"{at}.file_data")
-        media_type = said or media_type
+    if (inline := split_data_url(data)) is not None:
+        media_type, data = inline
     return FilePart(data=data, name=name, media_type=media_type or "application/pdf")
-
-
-def _data_url(url: str, where: str) -> tuple[str, str]:
-    """Part a ``data:`` URL into media type and base64 data."""
-    header, comma, data = url.partition(",")
-    if not comma or not header.endswith(";base64"):
-        raise bad(where, "is a data URL without base64", "write data:<media type>;base64,<data>")
-    return header[5:-7].partition(";")[0], data
 
 
 _PARTS: dict[str, Callable[[Mapping[str, Any], str], Part]] = {

@@ -171,7 +171,10 @@ def test_messages(items, expected):
         (user(part(["text"])), "unknown type"),
         (user(part("text", text=1)), r"content\[0\].text must be a string, not int"),
         (user(part("image_url", image_url={"url": "b.png"})), r"is no URL \('b.png'\)"),
-        (user(part("image_url", image_url={"url": "data:,x"})), "data URL without base64"),
+        (
+            user(part("image_url", image_url={"url": "data:application/pdf;base64,QUJD"})),
+            "image_url.url holds application/pdf; send it as a file part",
+        ),
         (
             user(part("image_url", image_url={"url": "https://a", "detail": "hgh"})),
             r"detail is 'hgh'; did you mean 'high'",
