@@ -7,14 +7,14 @@ import time
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from weakref import finalize
 
 import httpx
 
 from llmrouter_integrations.http_messages import HttpResponse
-from llmrouter_integrations.transport.deadline import DeadlineTransport
-from llmrouter_integrations.transport.environment import Proxies, async_backend, tls_context
+from llmrouter_integrations.transport.carriers import Carriers, LoopConnections
+from llmrouter_integrations.transport.environment import Proxies, async_backend
 from llmrouter_integrations.transport.exchange import EXPECTED, Exchange
 from llmrouter_integrations.transport.lifetimes import PerLoop, forget_in_child
 from llmrouter_integrations.transport.limits import WaitLimit
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from llmrouter_integrations.transport.limits import Limits
 
 __all__ = ["Transport"]
-
-_KEEPALIVE_S = 30.0
-"""How long an idle connection is kept. Agents pause between steps for longer than httpx's 5 s;
-the load balancers of large providers close idle connections after 60 s or more."""
 
 _WHOLE = b"gzip, deflate"
 _STREAMED = b"identity"
@@ -76,18 +72,10 @@ class Transport:
         max_connections: int = 1000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._backend = async_backend(http)
+        self._carriers = Carriers(async_backend(http), verify, trust_env, max_connections)
         self._routes = Routes(Proxies(proxy, trust_env=trust_env))
-        self._load_tls = partial(tls_context, verify, trust_env=trust_env)
-        # The usual roots take 20 ms to load, which a process that calls nobody need not pay.
-        self._tls = None if verify is True else self._load_tls()
         self._given_sync = sync_transport
         self._given_async = async_transport
-        self._pool = httpx.Limits(
-            max_connections=max_connections,
-            max_keepalive_connections=max_connections,
-            keepalive_expiry=_KEEPALIVE_S,
-        )
         self._clock = clock
         self.forget_connections()
         forget_in_child(self)
@@ -203,25 +191,9 @@ class Transport:
             with self._lock:
                 transport = self._connections.get(proxy)
                 if transport is None:
-                    transport = DeadlineTransport(**self._settings(proxy))
+                    transport = self._carriers.for_sync(proxy)
                     self._connections[proxy] = transport
         return transport
-
-    def _async_transport(self, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
-        settings = self._settings(proxy)
-        # aiohttp speaks to no SOCKS proxy, and to https ones only on some event loops.
-        if self._backend == "aiohttp" and (proxy is None or proxy.url.scheme == "http"):
-            from llmrouter_integrations.transport.over_aiohttp import AiohttpTransport
-
-            return AiohttpTransport(**settings)
-        return httpx.AsyncHTTPTransport(**settings)
-
-    def _settings(self, proxy: httpx.Proxy | None) -> dict[str, Any]:
-        if self._tls is None:
-            self._tls = self._load_tls()
-        if proxy is not None and proxy.url.scheme == "https":
-            proxy.ssl_context = self._tls
-        return {"verify": self._tls, "proxy": proxy, "limits": self._pool}
 
     def forget_connections(self) -> object:
         """Start with no connections, without closing those there were; a forked child does.
@@ -232,7 +204,7 @@ class Transport:
         before = self.__dict__.get("_closer")
         self._lock = Lock()
         self._connections: _SyncConnections = {}
-        self._per_loop = PerLoop(partial(_LoopConnections, self._async_transport))
+        self._per_loop = PerLoop(partial(LoopConnections, self._carriers))
         self._closer = finalize(self, _close_all, self._connections, self._per_loop)
         return before.detach() if before is not None else None
 
@@ -261,26 +233,7 @@ class Transport:
         await self.aclose()
 
 
-class _LoopConnections:
-    """The async connections of one event loop, by the proxy they go through."""
-
-    def __init__(self, build: Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]) -> None:
-        self._build = build
-        self._by_proxy: dict[httpx.Proxy | None, httpx.AsyncBaseTransport] = {}
-
-    def through(self, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
-        transport = self._by_proxy.get(proxy)
-        if transport is None:
-            transport = self._by_proxy[proxy] = self._build(proxy)
-        return transport
-
-    async def aclose(self) -> None:
-        while self._by_proxy:
-            _, transport = self._by_proxy.popitem()
-            await transport.aclose()
-
-
-def _close_all(connections: _SyncConnections, per_loop: PerLoop[_LoopConnections]) -> None:
+def _close_all(connections: _SyncConnections, per_loop: PerLoop[LoopConnections]) -> None:
     while connections:
         _, transport = connections.popitem()
         transport.close()

@@ -91,6 +91,7 @@ class Routes:
         if parsed.userinfo:
             credentials = b64encode(unquote(parsed.userinfo.decode()).encode())
             defaults.append((b"authorization", b"Basic " + credentials))
+            parsed = parsed.copy_with(username=None, password=None)
         return Route(
             url=parsed,
             proxy=proxy,
