@@ -1,0 +1,255 @@
+"""Content blocks -> parts: LangChain's standard ones (v0, v1) and the vendors' own.
+
+A block that only its vendor understands becomes an :class:`OpaquePart` for that vendor. What
+LangChain's own standard blocks say of a server-side tool cannot be told back to any vendor: such
+a part is nobody's (issuer "langchain"), and is left out with an adjustment that says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from langchain_core.messages import HumanMessage
+from langchain_core.messages.content import KNOWN_BLOCK_TYPES
+
+from llmrouter_integrations.langchain import media
+from llmrouter_integrations.messages import (
+    CachePoint,
+    Citation,
+    OpaquePart,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from llmrouter_integrations.messages import Part
+
+__all__ = ["ISSUERS", "arguments_json", "citation_from", "parts_from"]
+
+ISSUERS: Final = {
+    "openai": "openai",
+    "azure": "openai",
+    "anthropic": "anthropic",
+    "google_genai": "gemini",
+    "google_vertexai": "gemini",
+    "bedrock": "bedrock",
+    "bedrock_converse": "bedrock",
+    "deepseek": "deepseek",
+    "openrouter": "openrouter",
+    "groq": "groq",
+    "xai": "xai",
+    "mistralai": "mistral",
+    "cohere": "cohere",
+}
+"""``response_metadata["model_provider"]`` of LangChain's integrations -> issuer."""
+
+_NOBODY: Final = "langchain"
+_OPAQUE: Final = (
+    # the block's type, and whose it is
+    (re.compile(r"server_tool_use|mcp_tool_use|container_upload|.*_tool_result"), "anthropic"),
+    (re.compile(r".*_call(_output)?|mcp_\w+|item_reference|compaction"), "openai"),
+    (re.compile(r"executable_code|code_execution_result"), "gemini"),
+)
+_STANDARD_ONLY: Final = frozenset(
+    {"server_tool_call", "server_tool_call_chunk", "server_tool_result"}
+)
+
+
+def parts_from(content: Iterable[str | Mapping[str, Any]], issuer: str | None) -> list[Part]:
+    """Read the blocks of a message.
+
+    Args:
+        content: The message's content, where it is a list.
+        issuer: Who wrote it, if a model did and it is known.
+    """
+    parts: list[Part] = []
+    for block in content:
+        if isinstance(block, str):
+            if block:
+                parts.append(TextPart(block))
+            continue
+        read = _READERS.get(block.get("type", ""))
+        found = read(block, issuer) if read is not None else _unknown(block, issuer)
+        if isinstance(found, tuple):
+            parts.extend(found)
+        else:
+            parts.append(found)
+        control = block.get("cache_control") or (block.get("extras") or {}).get("cache_control")
+        if isinstance(control, Mapping):
+            parts.append(CachePoint(control.get("ttl")))
+    return parts
+
+
+def arguments_json(arguments: Any) -> str:
+    """Write a tool call's arguments as JSON text; text is taken to be JSON already."""
+    if isinstance(arguments, str):
+        return arguments or "{}"
+    return orjson.dumps(arguments or {}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def citation_from(said: Mapping[str, Any]) -> Citation:
+    """Read one citation, LangChain's or a vendor's."""
+    raw = said.get("value") if said.get("type") == "non_standard_annotation" else said
+    assert isinstance(raw, Mapping)  # noqa: S101  (narrows: the standard says so)
+    return Citation(
+        url=raw.get("url"),
+        title=raw.get("title") or raw.get("document_title"),
+        cited_text=raw.get("cited_text"),
+        start=raw.get("start_index"),
+        end=raw.get("end_index"),
+        raw={} if raw.get("type") == "citation" else dict(raw),
+    )
+
+
+def _text(block: Mapping[str, Any], issuer: str | None) -> Part:
+    cited = block.get("annotations") or block.get("citations") or ()
+    extras = block.get("extras") or {}
+    return TextPart(
+        block.get("text") or "",
+        citations=tuple([citation_from(c) for c in cited]) if isinstance(cited, list) else (),
+        signature=extras.get("signature"),
+        issuer=issuer if cited or extras.get("signature") else None,
+    )
+
+
+def _reasoning(block: Mapping[str, Any], issuer: str | None) -> Part:
+    extras = block.get("extras") or {}
+    said = block.get("reasoning")
+    summary = block.get("summary")
+    if said is None and isinstance(summary, list):  # OpenAI's Responses
+        said = "\n\n".join([s.get("text", "") for s in summary])
+        issuer = "openai"
+    item_id = block.get("id")
+    return ReasoningPart(
+        said or "",
+        issuer,
+        next(
+            (
+                signature
+                for of in (block, extras)
+                for key in ("signature", "encrypted_content")
+                if isinstance(signature := of.get(key), str)
+            ),
+            None,
+        ),
+        item_id=item_id if isinstance(item_id, str) and not item_id.startswith("lc_") else None,
+    )
+
+
+def _thinking(block: Mapping[str, Any], issuer: str | None) -> Part:
+    said = block.get("thinking")
+    if isinstance(said, list):  # Mistral's
+        return ReasoningPart("".join([b.get("text", "") for b in said]), issuer or "mistral")
+    return ReasoningPart(said or "", issuer or "anthropic", block.get("signature"))
+
+
+def _redacted(block: Mapping[str, Any], issuer: str | None) -> Part:
+    return ReasoningPart(issuer=issuer or "anthropic", signature=block.get("data"), redacted=True)
+
+
+def _bedrock_reasoning(block: Mapping[str, Any], issuer: str | None) -> Part:
+    said = block.get("reasoning_content") or {}
+    return ReasoningPart(said.get("text") or "", issuer or "bedrock", said.get("signature"))
+
+
+def _refusal(block: Mapping[str, Any], _: str | None) -> Part:
+    return RefusalPart(block.get("refusal") or "")
+
+
+def _tool_call(block: Mapping[str, Any], issuer: str | None) -> Part:
+    said = next((block[k] for k in ("args", "input", "arguments") if block.get(k)), "{}")
+    signature = (block.get("extras") or {}).get("signature")
+    return ToolCallPart(
+        block.get("call_id") or block.get("id") or "",
+        block.get("name") or "",
+        arguments_json(said),
+        signature=signature,
+        issuer=issuer if signature else None,
+    )
+
+
+def _tool_result(block: Mapping[str, Any], issuer: str | None) -> Part:
+    content = block.get("content") or ()
+    inner = [TextPart(content)] if isinstance(content, str) else parts_from(content, issuer)
+    return ToolResultPart(
+        block.get("tool_use_id") or block.get("tool_call_id") or "",
+        tuple([part for part in inner if not isinstance(part, CachePoint)]),
+        is_error=bool(block.get("is_error")),
+    )
+
+
+def _cache_point(block: Mapping[str, Any], _: str | None) -> Part:
+    point = block.get("cachePoint")
+    return CachePoint(point.get("ttl") if isinstance(point, Mapping) else None)
+
+
+def _non_standard(block: Mapping[str, Any], issuer: str | None) -> tuple[Part, ...]:
+    value = block.get("value")
+    return tuple(parts_from([value], issuer)) if isinstance(value, Mapping) else ()
+
+
+def _piece(_: Mapping[str, Any], __: str | None) -> tuple[Part, ...]:
+    """A piece of a streamed call: the whole one stands in ``tool_calls``."""
+    return ()
+
+
+def _unknown(block: Mapping[str, Any], issuer: str | None) -> Part | tuple[Part, ...]:
+    kind = block.get("type")
+    if "cachePoint" in block:
+        return _cache_point(block, issuer)
+    if isinstance(kind, str):
+        if kind in _STANDARD_ONLY:
+            return OpaquePart(_NOBODY, block)
+        for pattern, whose in _OPAQUE:
+            if pattern.fullmatch(kind):
+                return OpaquePart(whose, block)
+    # Bedrock's and Gemini's blocks have no type: LangChain knows them by their keys
+    standard: dict[str, Any] = {**HumanMessage([dict(block)]).content_blocks[0]}
+    read = _READERS.get(standard.get("type", ""))
+    if read is not None and standard.get("type") in KNOWN_BLOCK_TYPES - {"non_standard"}:
+        return read(standard, issuer)
+    return OpaquePart(issuer or _NOBODY, block)
+
+
+def _media(read: Callable[[Mapping[str, Any]], Any]) -> Callable[[Mapping[str, Any], Any], Any]:
+    return lambda block, _: read(block)
+
+
+_READERS: dict[str, Callable[[Mapping[str, Any], str | None], Part | tuple[Part, ...]]] = {
+    "text": _text,
+    "input_text": _text,
+    "output_text": _text,
+    "image": _media(media.image),
+    "image_url": _media(media.image),
+    "input_image": _media(media.image),
+    "audio": _media(media.audio),
+    "input_audio": _media(media.audio),
+    "video": _media(media.video),
+    "media": _media(media.media),
+    "file": _media(media.document),
+    "input_file": _media(media.document),
+    "document": _media(media.document),
+    "search_result": _media(media.document),
+    "text-plain": _media(media.document),
+    "reasoning": _reasoning,
+    "thinking": _thinking,
+    "redacted_thinking": _redacted,
+    "reasoning_content": _bedrock_reasoning,
+    "refusal": _refusal,
+    "tool_call": _tool_call,
+    "invalid_tool_call": _tool_call,
+    "tool_use": _tool_call,
+    "function_call": _tool_call,
+    "tool_call_chunk": _piece,
+    "input_json_delta": _piece,
+    "tool_result": _tool_result,
+    "non_standard": _non_standard,
+}

@@ -1,0 +1,404 @@
+"""The router as LangChain applications use it: :class:`RoutedChatModel`."""
+
+from __future__ import annotations
+
+import difflib
+from contextlib import aclosing, closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from weakref import WeakKeyDictionary
+
+from langchain_core.language_models import LangSmithParams, LanguageModelInput
+from langchain_core.messages import AIMessage  # noqa: TC002  (LangChain resolves the hints of bind_tools)
+from langchain_core.runnables import Runnable  # noqa: TC002  (the same)
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+
+from llmrouter_integrations.config import (
+    RouterConfig,  # noqa: TC001  (pydantic reads the fields' types)
+    TargetConfig,  # noqa: TC001  (the same)
+)
+from llmrouter_integrations.errors import ConfigurationError, RouterError
+from llmrouter_integrations.hints import EMPTY, Prefer, RoutingHints
+from llmrouter_integrations.langchain.errors import as_model_error
+from llmrouter_integrations.langchain.from_response import to_chunks, to_result
+from llmrouter_integrations.langchain.hints import FORM, KWARG, HintedChatModel
+from llmrouter_integrations.langchain.profile import common_profile
+from llmrouter_integrations.langchain.settings import (
+    config_from,
+    models_from,
+    plain_config,
+    plain_target,
+    read_config,
+)
+from llmrouter_integrations.langchain.structured import Method, structured, structured_kwargs
+from llmrouter_integrations.langchain.to_request import to_request
+from llmrouter_integrations.langchain.tools import AnyTool, choice_kwarg, tools_kwarg
+from llmrouter_integrations.router import Router
+from llmrouter_integrations.routing.features import estimate_tokens, read_features
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
+
+    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+    from langchain_core.language_models.model_profile import ModelProfile
+    from langchain_core.messages import BaseMessage
+    from langchain_core.outputs import ChatGenerationChunk, ChatResult
+
+    from llmrouter_integrations.langchain.from_response import Form
+    from llmrouter_integrations.messages import Chunk, Request
+
+__all__ = ["RoutedChatModel"]
+
+_PARAMS = ("temperature", "top_p", "max_tokens", "seed", "reasoning_effort", "stop")
+_MADE: WeakKeyDictionary[Router, tuple[Any, ...]] = WeakKeyDictionary()
+"""Routers made here, and of what: the copies LangChain makes of a model (``configurable_fields``
+makes one for each call) share its router, its knowledge of who is healthy and its connections."""
+
+
+class RoutedChatModel(HintedChatModel):
+    """A chat model that has each request answered by the model that is worth most for it.
+
+    Use it as any other chat model: in chains, agents and graphs, streamed or whole, with tools
+    and structured output. When a provider fails, another answers.
+
+    Hints say more of a request. They travel in ``config["metadata"]`` as ``llmrouter_<field>``
+    (or one nested ``llmrouter: {...}``; a flat key wins), or as the call kwarg ``hints``; see
+    :class:`~llmrouter_integrations.RoutingHints`. Every answer tells who gave it and what it cost
+    in ``response_metadata["llmrouter"]``.
+
+    Call kwargs, also bound ones, are the parameters of OpenAI's chat completions, and ``model``
+    (only this model may answer), ``timeout`` and ``hints``.
+
+    Attributes:
+        models: The targets: ``"provider/model"``, a :class:`TargetConfig` or a mapping of its
+            fields. None: those of ``config``, or of every provider whose key is in the
+            environment.
+        config: All settings of the router: an object, a mapping, or the path of a YAML file.
+        router: A router to use as it is, in place of ``models`` and ``config``.
+        api_key: The key of those targets that bring none; they must be of one provider.
+        policy: "utility" (the most expected value for the money) or "ordered" (failover only).
+        prefer: "quality", "balanced", "cost" or "latency".
+        timeout: Total time of a request, retries and fallbacks included, in seconds.
+        max_retries: Calls beyond the first; a given ``router`` keeps its own figure.
+        temperature: Sampling temperature.
+        top_p: Nucleus sampling.
+        max_tokens: Most tokens of an answer, reasoning included.
+        stop: Words that end an answer.
+        seed: For answers that can be repeated, where a provider offers that.
+        reasoning_effort: none | minimal | low | medium | high | xhigh | max.
+        streaming: Whether ``invoke`` streams from the provider too.
+
+    Raises:
+        ConfigurationError: An argument, a model name or a key is missing or wrong; says which.
+    """
+
+    models: tuple[TargetConfig, ...] | None = None
+    config: RouterConfig | None = None
+    router: Any = Field(default=None, exclude=True, repr=False)
+    api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    policy: Literal["utility", "ordered"] | None = None
+    prefer: Prefer | None = None
+    timeout: float | None = None
+    max_retries: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: list[str] | str | None = None
+    seed: int | None = None
+    reasoning_effort: str | None = None
+    streaming: bool = False
+
+    _made_of: tuple[Any, ...] | None = PrivateAttr(default=None)
+    _own_hints: tuple[Any, RoutingHints] = PrivateAttr(default=((None, None), EMPTY))
+
+    # -- making one ---------------------------------------------------------------------------
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_arguments(cls, values: Any) -> Any:
+        for name in values.keys() - cls.model_fields.keys():
+            near = difflib.get_close_matches(name, cls.model_fields, n=1)
+            raise ConfigurationError(
+                f"RoutedChatModel has no argument {name!r}"
+                + (f"; did you mean {near[0]!r}?" if near else "")
+                + " (a provider's own parameters go into the call kwarg extra_body)"
+            )
+        return values
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _read_models(cls, value: Any) -> Any:
+        return None if value is None else models_from(value)
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _read_config(cls, value: Any) -> Any:
+        return None if value is None else read_config(value)
+
+    @model_validator(mode="after")
+    def _have_router(self) -> Self:
+        self._engine()
+        return self
+
+    def _engine(self) -> Router:
+        """Give the router, made anew where what it was made of has changed since."""
+        parts = (self.models, self.config, self.api_key, self.policy, self.max_retries)
+        if self._made_of != parts or self.router is None:
+            if self.router is None or not self._is_meant(self.router, parts):
+                settings = {"policy": self.policy, "max_retries": self.max_retries}
+                self.router = Router(
+                    config=config_from(self.models, self.config, self.api_key, **settings)
+                )
+                _MADE[self.router] = parts
+            self._made_of = parts
+        return cast("Router", self.router)
+
+    def _is_meant(self, router: Router, parts: tuple[Any, ...]) -> bool:
+        said = any(part is not None for part in parts[:4])
+        made_of = _MADE.get(router)
+        if made_of is not None:
+            return made_of == parts or (not said and any(p is not None for p in made_of[:4]))
+        if said and self._made_of is None:
+            raise ConfigurationError(
+                "give either a router, or what to make one of (models, config, api_key, policy)"
+            )
+        return not said
+
+    def _resolve_model_profile(self) -> ModelProfile:
+        return common_profile(self._engine().targets)
+
+    # -- one call -----------------------------------------------------------------------------
+
+    def _read_call(
+        self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
+    ) -> tuple[Request, RoutingHints, Form]:
+        """Part a call's kwargs into what is asked, how to route it, and how to write the answer."""
+        form: Form = kwargs.pop(FORM, "blocks" if self.output_version == "v1" else "text")
+        hints = kwargs.pop(KWARG, EMPTY).over(self._default_hints())
+        model = kwargs.pop("model", None)
+        timeout = kwargs.pop("timeout", None)
+        if model is not None or timeout is not None:
+            said = {"models": (model,) if model else None, "timeout_s": timeout}
+            hints = replace(hints, **{k: v for k, v in said.items() if v is not None})
+        kwargs.pop("stream", None)  # LangChain's own switch
+        params = {name: getattr(self, name) for name in _PARAMS}
+        if stop is not None:
+            params["stop"] = stop
+        if "max_completion_tokens" in kwargs:
+            del params["max_tokens"]
+        return to_request(messages, params | kwargs), hints, form
+
+    def _default_hints(self) -> RoutingHints:
+        said = (self.prefer, self.timeout)
+        if self._own_hints[0] != said:
+            self._own_hints = (said, RoutingHints(prefer=self.prefer, timeout_s=self.timeout))
+        return self._own_hints[1]
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  (LangChain's signature)
+        **kwargs: Any,
+    ) -> ChatResult:
+        try:
+            request, hints, _ = self._read_call(messages, stop, kwargs)
+            return to_result(self._engine().run(request, hints))
+        except RouterError as error:
+            as_model_error(error)
+            raise
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  (LangChain's signature)
+        **kwargs: Any,
+    ) -> ChatResult:
+        try:
+            request, hints, _ = self._read_call(messages, stop, kwargs)
+            return to_result(await self._engine().arun(request, hints))
+        except RouterError as error:
+            as_model_error(error)
+            raise
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  (LangChain's signature)
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        try:
+            request, hints, form = self._read_call(messages, stop, kwargs)
+            chunks = self._engine().run_stream(request, hints)
+            with closing(cast("Generator[Chunk]", chunks)):
+                for chunk in chunks:
+                    yield from to_chunks(chunk, form)
+        except RouterError as error:
+            as_model_error(error)
+            raise
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  (LangChain's signature)
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        try:
+            request, hints, form = self._read_call(messages, stop, kwargs)
+            chunks = self._engine().arun_stream(request, hints)
+            async with aclosing(cast("AsyncGenerator[Chunk]", chunks)):
+                async for chunk in chunks:
+                    for written in to_chunks(chunk, form):
+                        yield written
+        except RouterError as error:
+            as_model_error(error)
+            raise
+
+    # -- tools and structured output ----------------------------------------------------------
+
+    def bind_tools(
+        self,
+        tools: Sequence[AnyTool],
+        *,
+        tool_choice: str | bool | dict[str, Any] | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Offer tools to the model.
+
+        Args:
+            tools: Functions, classes, LangChain tools, dicts in any vendor's form, and vendors'
+                own tools; see :data:`~.tools.AnyTool`.
+            tool_choice: "auto", "none", "any" (or "required", or True), a tool's name, or the dict
+                by which a vendor's API names one.
+            strict: Whether calls must fit the tools' schemas exactly.
+            parallel_tool_calls: Whether several calls may be asked for at once.
+            **kwargs: Further call kwargs to bind.
+
+        Raises:
+            InvalidRequestError: A tool is none, or the choice names none of them.
+        """
+        written = tools_kwarg(tools, strict=strict)
+        said = {
+            "tools": written or None,
+            "tool_choice": choice_kwarg(tool_choice, written),
+            "parallel_tool_calls": parallel_tool_calls,
+        }
+        return self.bind(**{k: v for k, v in said.items() if v is not None}, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = None,
+        *,
+        method: Method = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Have the answer as an object.
+
+        Args:
+            schema: A pydantic class, a TypedDict class, or a JSON schema; None only for
+                ``json_mode``.
+            method: "json_schema" (the provider holds the answer to the schema),
+                "function_calling", or "json_mode" (any JSON; say in the prompt what is wanted).
+            include_raw: Give ``{"raw", "parsed", "parsing_error"}`` and do not raise where the
+                answer cannot be read.
+            strict: Whether the provider must hold to the schema exactly.
+            **kwargs: Further call kwargs to bind.
+
+        Returns:
+            What gives instances of the pydantic class, else dicts. An answer that is not what was
+            asked for raises ``OutputParserException``.
+
+        Raises:
+            ValueError: The method does not exist, or the schema cannot be used with it.
+        """
+        said, parser = structured_kwargs(schema, method, strict=strict)
+        return structured(self.bind(**said, **kwargs), parser, include_raw=include_raw)
+
+    # -- counting -----------------------------------------------------------------------------
+
+    def get_num_tokens(self, text: str) -> int:
+        """Estimate the tokens of a text, without a tokenizer; see :mod:`~..routing.features`."""
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
+        return estimate_tokens(text)
+
+    def get_num_tokens_from_messages(
+        self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
+    ) -> int:
+        """Estimate the tokens of a prompt, images, files and tools included."""
+        offered = tools_kwarg(tools, strict=None) if tools else None
+        return read_features(to_request(messages, {"tools": offered}), EMPTY).input_tokens
+
+    # -- what may be told and written down: never a key ----------------------------------------
+
+    @property
+    def _llm_type(self) -> str:
+        return "llmrouter"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        said = {name: getattr(self, name) for name in (*_PARAMS, "policy", "prefer", "timeout")}
+        models = [target.name for target in self._engine().targets]
+        return {"models": models, **{k: v for k, v in said.items() if v is not None}}
+
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        hints = kwargs.pop(KWARG, None)
+        kwargs.pop(FORM, None)
+        if hints is not None:
+            kwargs["hints"] = hints.as_dict()
+        return {**self.asdict(), "stop": self.stop if stop is None else stop, **kwargs}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        names = [target.name for target in self._engine().targets]
+        others = f" (+{len(names) - 1})" if len(names) > 1 else ""
+        params = LangSmithParams(
+            ls_provider="llmrouter",
+            ls_model_name=kwargs.get("model") or f"{names[0]}{others}",
+            ls_model_type="chat",
+        )
+        temperature = kwargs.get("temperature", self.temperature)
+        max_tokens = kwargs.get("max_tokens", self.max_tokens)
+        stop = stop or ([self.stop] if isinstance(self.stop, str) else self.stop)
+        if temperature is not None:
+            params["ls_temperature"] = temperature
+        if max_tokens is not None:
+            params["ls_max_tokens"] = max_tokens
+        if stop:
+            params["ls_stop"] = stop
+        return params
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether LangChain's ``dumps`` and ``load`` can write and read it."""
+        return True
+
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        """The router's configuration in plain JSON, for ``dumps``."""
+        said: dict[str, Any] = {}
+        if self.models is not None:
+            said["models"] = [plain_target(target) for target in self.models]
+        config = self.config or self._config_of_given_router()
+        if config is not None:
+            said["config"] = plain_config(config)
+        return said
+
+    def _config_of_given_router(self) -> RouterConfig | None:
+        given = self.router is not None and self.router not in _MADE
+        return self.router.config if given else None
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # the router is made anew where this is loaded, with the keys of the environment there
+        state = super().__getstate__()
+        own = {**state["__dict__"], "router": None, "api_key": None}
+        own["config"] = self.config or self._config_of_given_router()
+        return {**state, "__dict__": own, "__pydantic_private__": None}

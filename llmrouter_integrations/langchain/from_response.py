@@ -1,0 +1,260 @@
+""":class:`~llmrouter_integrations.messages.Response` and chunks -> LangChain messages.
+
+The plain forms are those of ``ChatOpenAI``: ``content`` is a string as long as all there is to
+read is text, calls are in ``tool_calls``, reasoning in ``additional_kwargs["reasoning_content"]``.
+What they leave out stands in the record (see :mod:`.record`), from which :mod:`.standard_blocks`
+makes ``message.content_blocks``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from llmrouter_integrations.langchain.record import KEY, record
+from llmrouter_integrations.langchain.standard_blocks import (
+    PROVIDER,
+    arguments_from,
+    block_from,
+)
+from llmrouter_integrations.messages import (
+    ReasoningDelta,
+    ReasoningPart,
+    RefusalDelta,
+    RefusalPart,
+    TextDelta,
+    TextPart,
+    ToolCallDelta,
+    ToolCallPart,
+)
+
+if TYPE_CHECKING:
+    from langchain_core.messages import InvalidToolCall, ToolCall
+
+    from llmrouter_integrations.messages import Chunk, Delta, Response, Usage
+
+__all__ = ["Form", "to_chunks", "to_result"]
+
+Form = Literal["text", "blocks"]
+"""How streamed content is written: as text, or in standard blocks (``output_version="v1"``)."""
+
+_JSON_FAULT: Final = "the arguments are not a JSON object"
+_BLOCKS: Final = {"output_version": "v1"}
+
+
+def to_result(response: Response) -> ChatResult:
+    """Make what ``_generate`` returns of a finished answer."""
+    parts = response.message.parts
+    content: str | list[str | dict[Any, Any]]
+    beside: dict[str, Any] = {}
+    calls: list[ToolCall] = []
+    invalid: list[InvalidToolCall] = []
+    if len(parts) == 1 and type(parts[0]) is TextPart and not parts[0].citations:
+        content = parts[0].text
+    else:
+        texts: list[str] = []
+        blocks: list[str | dict[Any, Any]] = []
+        plain = True
+        for part in parts:
+            if isinstance(part, TextPart):
+                texts.append(part.text)
+                blocks.append({"type": "text", "text": part.text})
+            elif isinstance(part, ToolCallPart):
+                _call(part, calls, invalid)
+            elif isinstance(part, ReasoningPart):
+                if part.text:
+                    _add(beside, "reasoning_content", part.text)
+            elif isinstance(part, RefusalPart):
+                _add(beside, "refusal", part.text)
+            elif (block := block_from(part)) is not None:
+                plain = False
+                blocks.append(block)
+        content = "".join(texts) if plain else blocks
+    entries = record(parts)
+    if entries is not None:
+        beside[KEY] = entries
+    message = AIMessage(
+        content=content,
+        additional_kwargs=beside,
+        response_metadata=_metadata(response),
+        tool_calls=calls,
+        invalid_tool_calls=invalid,
+        usage_metadata=_usage(response.usage),
+    )
+    return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _call(part: ToolCallPart, calls: list[ToolCall], invalid: list[InvalidToolCall]) -> None:
+    arguments = arguments_from(part)
+    if arguments is not None:
+        calls.append({"name": part.name, "args": arguments, "id": part.id, "type": "tool_call"})
+        return
+    invalid.append(
+        {
+            "name": part.name,
+            "args": part.arguments,
+            "id": part.id,
+            "error": _JSON_FAULT,
+            "type": "invalid_tool_call",
+        }
+    )
+
+
+def to_chunks(chunk: Chunk, form: Form) -> list[ChatGenerationChunk]:
+    """Make what ``_stream`` yields of a chunk; nothing where a reader would miss nothing.
+
+    The metadata go on one chunk of their own, the last, since LangChain adds up what several say.
+    """
+    chunks: list[ChatGenerationChunk] = []
+    if chunk.deltas:
+        message = _as_text(chunk.deltas) if form == "text" else _as_blocks(chunk.deltas)
+        chunks.append(ChatGenerationChunk(message=message))
+    response = chunk.response
+    if response is not None:
+        entries = record(response.message.parts)
+        metadata = _metadata(response)
+        last = AIMessageChunk(
+            content="" if form == "text" else [],
+            additional_kwargs={} if entries is None else {KEY: entries},
+            response_metadata=metadata if form == "text" else metadata | _BLOCKS,
+            usage_metadata=_usage(response.usage),
+            chunk_position="last",
+        )
+        chunks.append(ChatGenerationChunk(message=last))
+    return chunks
+
+
+def _as_text(deltas: tuple[Delta, ...]) -> AIMessageChunk:
+    if len(deltas) == 1 and type(deltas[0]) is TextDelta:
+        return AIMessageChunk(content=deltas[0].text)
+    text = ""
+    blocks: list[str | dict[Any, Any]] = []
+    beside: dict[str, Any] = {}
+    calls: list[dict[str, Any]] = []
+    for delta in deltas:
+        if isinstance(delta, TextDelta):
+            text += delta.text
+        elif isinstance(delta, ToolCallDelta):
+            calls.append(_call_chunk(delta))
+        elif isinstance(delta, ReasoningDelta):
+            if delta.text:
+                _add(beside, "reasoning_content", delta.text)
+        elif isinstance(delta, RefusalDelta):
+            _add(beside, "refusal", delta.text)
+        elif (block := block_from(delta.part)) is not None:
+            blocks.append(block)
+    return AIMessageChunk(
+        content=[text, *blocks] if text and blocks else blocks or text,
+        additional_kwargs=beside,
+        tool_call_chunks=calls,
+    )
+
+
+def _as_blocks(deltas: tuple[Delta, ...]) -> AIMessageChunk:
+    blocks: list[str | dict[Any, Any]] = []
+    beside: dict[str, Any] = {}
+    calls: list[dict[str, Any]] = []
+    for delta in deltas:
+        block: dict[Any, Any] | None
+        if isinstance(delta, ToolCallDelta):
+            block = _call_chunk(delta)
+            calls.append(block)
+        elif isinstance(delta, RefusalDelta):
+            _add(beside, "refusal", delta.text)
+            block = block_from(RefusalPart(delta.text))
+        elif isinstance(delta, TextDelta):
+            block = block_from(TextPart(delta.text, delta.citations, delta.signature))
+        elif isinstance(delta, ReasoningDelta):
+            block = block_from(ReasoningPart(delta.text, signature=delta.signature))
+        else:
+            block = block_from(delta.part)
+        if block is not None:
+            blocks.append({**block, "index": delta.index})
+    return AIMessageChunk(
+        content=blocks,
+        additional_kwargs=beside,
+        tool_call_chunks=calls,
+        response_metadata=_BLOCKS,
+    )
+
+
+def _call_chunk(delta: ToolCallDelta) -> dict[str, Any]:
+    return {
+        "name": delta.name,
+        "args": delta.arguments,
+        "id": delta.id,
+        "index": delta.index,
+        "type": "tool_call_chunk",
+    }
+
+
+def _add(beside: dict[str, Any], key: str, text: str) -> None:
+    beside[key] = beside.get(key, "") + text
+
+
+def _usage(usage: Usage) -> UsageMetadata | None:
+    total = usage.input_tokens + usage.output_tokens
+    if not total and not usage.reported:
+        return None
+    metadata = UsageMetadata(
+        input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, total_tokens=total
+    )
+    read = InputTokenDetails()
+    if usage.cache_read_tokens:
+        read["cache_read"] = usage.cache_read_tokens
+    if usage.cache_write_tokens:
+        read["cache_creation"] = usage.cache_write_tokens
+    if usage.audio_input_tokens:
+        read["audio"] = usage.audio_input_tokens
+    if read:
+        metadata["input_token_details"] = read
+    written = OutputTokenDetails()
+    if usage.reasoning_tokens:
+        written["reasoning"] = usage.reasoning_tokens
+    if usage.audio_output_tokens:
+        written["audio"] = usage.audio_output_tokens
+    if written:
+        metadata["output_token_details"] = written
+    return metadata
+
+
+def _metadata(response: Response) -> dict[str, Any]:
+    """Make ``response_metadata``; of a stream it goes on the last chunk only, as merging adds."""
+    decision = response.decision
+    attempts = response.attempts
+    answered = attempts[-1] if attempts else None
+    ours: dict[str, Any] = {
+        "decision_id": decision.id if decision is not None else None,
+        "target": response.target,
+        "model": response.model,
+        "provider": response.provider,
+        "cost_usd": response.cost_usd,
+        "attempts": [
+            {
+                "target": attempt.target,
+                "outcome": attempt.outcome,
+                "error": attempt.error,
+                "duration_s": attempt.duration_s,
+            }
+            for attempt in attempts
+        ],
+    }
+    if answered is not None and answered.adjustments:
+        ours["adjustments"] = [
+            {"parameter": a.parameter, "action": a.action, "detail": a.detail}
+            for a in answered.adjustments
+        ]
+    metadata: dict[str, Any] = {
+        **response.extra,
+        "model_name": response.model,
+        "model_provider": PROVIDER,
+        "finish_reason": response.finish_reason,
+        "id": response.id,
+        "llmrouter": ours,
+    }
+    if response.logprobs is not None:
+        metadata["logprobs"] = response.logprobs
+    return metadata

@@ -1,0 +1,100 @@
+"""What a ``RoutedChatModel`` is made of: its router's configuration, read and written down.
+
+Written down it never holds a key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from llmrouter_integrations.config import RouterConfig, TargetConfig
+from llmrouter_integrations.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import SecretStr
+
+__all__ = ["config_from", "models_from", "plain_config", "plain_target", "read_config"]
+
+_Settings = TypeVar("_Settings", TargetConfig, RouterConfig)
+
+
+def config_from(
+    models: Sequence[TargetConfig] | None,
+    config: RouterConfig | None,
+    api_key: SecretStr | None,
+    **settings: Any,
+) -> RouterConfig:
+    """Put a router's configuration together.
+
+    Args:
+        models: The targets; None: the configuration's, or those whose keys are in the environment.
+        config: What the arguments do not say.
+        api_key: The key of targets that bring none.
+        **settings: Fields of :class:`RouterConfig`; None means unsaid.
+
+    Raises:
+        ConfigurationError: ``api_key`` is given, and it is not clear whose key it is.
+    """
+    said = {name: value for name, value in settings.items() if value is not None}
+    if models is not None:
+        said["models"] = tuple(models)
+    base = config or RouterConfig()
+    if api_key is not None:
+        said["models"] = _with_key(said.get("models", base.models), api_key)
+    return RouterConfig.of(**{**dict(base), **said}) if said else base
+
+
+def models_from(value: Any) -> tuple[TargetConfig, ...]:
+    """Read targets as users write them; a lone one needs no list.
+
+    Raises:
+        ConfigurationError: One is not written as a target is; says which and how.
+    """
+    lone = isinstance(value, str | dict | TargetConfig)
+    return RouterConfig.of([value] if lone else value).models
+
+
+def read_config(value: Any) -> RouterConfig:
+    """Read a configuration: an object, a mapping of its fields, or the path of a YAML file.
+
+    Raises:
+        ConfigurationError: It is not valid; says where.
+    """
+    if isinstance(value, RouterConfig):
+        return value
+    return RouterConfig.of(**value) if isinstance(value, dict) else RouterConfig.load(value)
+
+
+def _with_key(models: Sequence[TargetConfig], api_key: SecretStr) -> tuple[TargetConfig, ...]:
+    keyless = [m for m in models if m.api_key is None and m.api_key_env is None]
+    providers = sorted({m.provider for m in keyless})
+    if len(providers) > 1 or not models:
+        raise ConfigurationError(
+            "api_key would be sent to "
+            + (f"several providers ({', '.join(providers)})" if providers else "any provider")
+            + ": give each target its own, as in models=[{'model': ..., 'api_key': ...}]"
+        )
+    return tuple([m.model_copy(update={"api_key": api_key}) if m in keyless else m for m in models])
+
+
+def plain_target(target: TargetConfig) -> str | dict[str, Any]:
+    """Write a target in plain JSON, without secrets, as the constructor reads it."""
+    said = _without_secrets(target).model_dump(mode="json", exclude_defaults=True)
+    if said.get("name") == target.model:
+        del said["name"]
+    return target.model if said.keys() == {"model"} else said
+
+
+def plain_config(config: RouterConfig) -> dict[str, Any]:
+    """Write a configuration in plain JSON, without secrets, as the constructor reads it."""
+    said = _without_secrets(config).model_dump(mode="json", exclude_defaults=True)
+    if config.models:
+        said["models"] = [plain_target(target) for target in config.models]
+    return said
+
+
+def _without_secrets(settings: _Settings) -> _Settings:
+    """Copy settings without what their own pickles leave out."""
+    return type(settings).model_construct(**settings.__getstate__()["__dict__"])
