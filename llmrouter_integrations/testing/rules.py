@@ -1,8 +1,8 @@
 """What the real providers refuse in a request, which the simulator then refuses too.
 
 Each rule is one that a router breaks easily when it carries a conversation from one provider to
-another: a key that was not sent, a field the vendor does not know, a tool call without its result, a signature
-that another vendor issued, an id of a form the vendor does not take.
+another: a key that was not sent, a field the vendor does not know, a tool call without its result,
+a signature that another vendor issued, an id of a form the vendor does not take.
 """
 
 from __future__ import annotations

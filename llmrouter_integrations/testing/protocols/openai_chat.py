@@ -58,6 +58,10 @@ _DIALECTS = {
     "xai": _Dialect("reasoning_content", "last"),
 }
 _ANY = _Dialect("reasoning_content")
+_REFUSING = ("openai", "azure")
+"""Who has fields for refusals and annotations."""
+_WITH_LOGPROBS = ("openai", "azure", "deepseek", "groq", "openrouter")
+"""Who sends ``"logprobs": null`` where none were asked for."""
 
 
 class OpenAIChat(SimProtocol):
@@ -111,7 +115,7 @@ class OpenAIChat(SimProtocol):
         choice = {
             "index": 0,
             "message": _message(answer, dialect),
-            "logprobs": _logprobs(answer, answer.pieces),
+            **_logprobs(answer, answer.pieces),
             "finish_reason": answer.finish,
         }
         body = {
@@ -133,14 +137,14 @@ class OpenAIChat(SimProtocol):
         head = _head(answer, "chat.completion.chunk")
         options = as_object(answer.request.body.get("stream_options"))
         asked = dialect.usage == "asked" and bool(options.get("include_usage"))
-        if asked and provider in ("openai", "azure"):
+        if asked and provider in _REFUSING:
             head["usage"] = None
 
         def chunk(delta: dict[str, Any], *, content: bool = False, pieces: Any = ()) -> Frame:
             choice = {
                 "index": 0,
                 "delta": delta,
-                "logprobs": _logprobs(answer, pieces),
+                **_logprobs(answer, pieces),
                 "finish_reason": None,
             }
             return Frame(data_frame({**head, "choices": [choice]}), content)
@@ -149,7 +153,8 @@ class OpenAIChat(SimProtocol):
         for piece in answer.reasoning_pieces:
             if delta := _reasoning_delta(dialect, piece):
                 yield chunk(delta, content=True)
-        key = "refusal" if answer.reply.refusal else "content"
+        refused = answer.reply.refusal and provider in _REFUSING
+        key = "refusal" if refused else "content"
         for piece in answer.pieces:
             yield chunk({key: piece}, content=True, pieces=[piece])
         for index, call in enumerate(answer.calls):
@@ -235,7 +240,8 @@ def _head(answer: Answer, kind: str) -> dict[str, Any]:
         head["service_tier"] = "default"
     if provider == "openrouter":
         head["provider"] = "Simulator"
-    if provider not in ("mistral", "perplexity"):
+    unnamed = provider == "openrouter" and kind.endswith("chunk")
+    if provider not in ("mistral", "perplexity") and not unnamed:
         head["system_fingerprint"] = "fp_simulator"
     return head
 
@@ -244,7 +250,7 @@ def _message(answer: Answer, dialect: _Dialect) -> dict[str, Any]:
     reply = answer.reply
     text: Any = reply.text or (dialect.no_text if answer.calls or reply.refusal else "")
     message: dict[str, Any] = {"role": "assistant", "content": text}
-    if answer.request.provider in ("openai", "azure"):
+    if answer.request.provider in _REFUSING:
         message |= {"refusal": reply.refusal or None, "annotations": []}
     elif reply.refusal:
         message["content"] = reply.refusal
@@ -258,7 +264,7 @@ def _message(answer: Answer, dialect: _Dialect) -> dict[str, Any]:
             {"id": call.id, "type": "function", "function": _function(call.name, call.arguments)}
             for call in answer.calls
         ]
-    if reply.citations and answer.request.provider != "perplexity":
+    if reply.citations and answer.request.provider == "openai":
         message["annotations"] = [
             {
                 "type": "url_citation",
@@ -293,7 +299,7 @@ def _reasoning_delta(dialect: _Dialect, text: str) -> dict[str, Any]:
 
 
 def _last(answer: Answer, dialect: _Dialect, head: dict[str, Any]) -> dict[str, Any]:
-    choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": answer.finish}
+    choice = {"index": 0, "delta": {}, **_logprobs(answer, []), "finish_reason": answer.finish}
     last = {**head, "choices": [choice], **_sources(answer)}
     if answer.request.provider == "openrouter":
         choice["native_finish_reason"] = answer.finish
@@ -312,7 +318,7 @@ def _usage(answer: Answer) -> dict[str, Any]:
         "completion_tokens": tokens.output,
         "total_tokens": tokens.total,
     }
-    if provider == "ollama":
+    if provider in ("ollama", "perplexity"):
         return usage
     if provider == "groq":
         times = dict.fromkeys(("queue_time", "prompt_time", "completion_time", "total_time"), 0.01)
@@ -322,7 +328,7 @@ def _usage(answer: Answer) -> dict[str, Any]:
             "completion_tokens_details": {"reasoning_tokens": tokens.reasoning},
         }
     prompt = {"cached_tokens": tokens.cached}
-    if tokens.cache_write:
+    if tokens.cache_write and provider in ("openai", "openrouter"):
         prompt["cache_write_tokens"] = tokens.cache_write
     usage["prompt_tokens_details"] = prompt
     if provider == "mistral":
@@ -353,11 +359,11 @@ def _sources(answer: Answer) -> dict[str, Any]:
     return {"citations": [source["url"] for source in found], "search_results": found}
 
 
-def _logprobs(answer: Answer, pieces: list[str]) -> dict[str, Any] | None:
-    if not answer.reply.logprobs:
-        return None
-    tokens = [
-        {"token": piece, "logprob": -0.25, "bytes": list(piece.encode()), "top_logprobs": []}
-        for piece in pieces
-    ]
-    return {"content": tokens, "refusal": None}
+def _logprobs(answer: Answer, pieces: list[str]) -> dict[str, Any]:
+    if answer.reply.logprobs:
+        tokens = [
+            {"token": piece, "logprob": -0.25, "bytes": list(piece.encode()), "top_logprobs": []}
+            for piece in pieces
+        ]
+        return {"logprobs": {"content": tokens, "refusal": None}}
+    return {"logprobs": None} if answer.request.provider in _WITH_LOGPROBS else {}

@@ -228,6 +228,9 @@ def _body(provider: str, row: _Row) -> dict[str, Any]:
     match provider:
         case "mistral" if row.status == 401:
             return {"detail": message}
+        case "mistral":
+            kind = {"object": "error", "message": message, "type": row.type}
+            return {**kind, "param": row.param, "code": row.code}
         case "xai":
             return {"code": (row.type or "error").replace("_", "-"), "error": message}
         case "openrouter":
