@@ -1,0 +1,613 @@
+"""The dispatch machine, without sockets, sleeps or clocks: events in, steps out."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tenacity.wait import wait_exception, wait_fixed
+
+from llmrouter_integrations.dispatch.machine import dispatch
+from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget
+from llmrouter_integrations.dispatch.steps import (
+    Answered,
+    Broke,
+    CallTarget,
+    Committed,
+    Done,
+    Failed,
+    Relay,
+    Wait,
+    Woke,
+)
+from llmrouter_integrations.errors import (
+    AllTargetsFailed,
+    AttemptError,
+    AuthenticationError,
+    ContentFilteredError,
+    ContextOverflowError,
+    DeadlineExceeded,
+    InvalidRequestError,
+    MalformedToolCallError,
+    ModelNotFoundError,
+    OverloadedError,
+    QuotaExhaustedError,
+    RateLimitedError,
+    RouterError,
+    ServerError,
+    StreamInterrupted,
+    TargetConnectionError,
+    TargetTimeoutError,
+    TruncatedAnswerError,
+    UnsupportedParameterError,
+)
+from llmrouter_integrations.messages import Adjustment, Message, Response, TextPart, Usage
+from llmrouter_integrations.state.base import Outcome
+from llmrouter_integrations.state.memory import MemoryState
+
+ANSWER = Response(Message("assistant", (TextPart("42"),)), usage=Usage(3, 5))
+DROPPED = (Adjustment("seed", "dropped"),)
+
+
+def target(name: str, *, group: str = "", model: str = "", window: int | None = None) -> PlanTarget:
+    return PlanTarget(name, f"p-{name}", model or f"m-{name}", group or f"g-{name}", window)
+
+
+A, B, C = target("a"), target("b"), target("c")
+
+
+@dataclass
+class Break:
+    """A stream that commits, then breaks."""
+
+    error: AttemptError
+
+
+@dataclass
+class Played:
+    """How a machine went: what it asked for, and how it ended."""
+
+    calls: list[str] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    limits: list[Any] = field(default_factory=list)
+    response: Response | None = None
+    error: RouterError | None = None
+    ended_at: float = 0.0
+
+    @property
+    def attempts(self) -> tuple[Any, ...]:
+        ending = self.error if self.response is None else self.response
+        return getattr(ending, "attempts", ())
+
+
+def play(
+    results: list[Any],
+    *targets: PlanTarget,
+    timeout_s: float = 60.0,
+    state: MemoryState | None = None,
+    using: DispatchSettings | None = None,
+    streamed: bool = False,
+    call_s: float = 1.0,
+    now: float = 1000.0,
+) -> Played:
+    """Answer each call in turn: with ANSWER, an error, a Break, or (seconds, any of these).
+
+    A stream shows content after half of its time. Whoever takes longer than the limits allow is
+    cut off, as a backend would.
+    """
+    played, to_come = Played(), iter(results)
+    machine = dispatch(
+        Plan(targets, timeout_s),
+        state=state or MemoryState(),
+        settings=using or DispatchSettings(),
+        rng=random.Random(0),
+        now=now,
+        streamed=streamed,
+    )
+    try:
+        step = next(machine)
+        while not isinstance(step, Done):
+            if isinstance(step, Wait):
+                played.waits.append(step.seconds)
+                now += step.seconds
+                step = machine.send(Woke(now))
+                continue
+            assert isinstance(step, CallTarget)
+            played.calls.append(step.target.name)
+            played.limits.append(step.limits)
+            result = next(to_come, ANSWER)
+            took_s, result = result if isinstance(result, tuple) else (call_s, result)
+            began, shown_s = now, took_s / 2 if streamed else took_s
+            if not streamed and isinstance(result, Break):
+                result = result.error
+            if shown_s > step.limits.first_token_s:
+                shown_s = step.limits.first_token_s
+                result = TargetTimeoutError("slow")
+            if isinstance(result, AttemptError):
+                now = began + shown_s
+                step = machine.send(Failed(now, result, DROPPED))
+                continue
+            if streamed:
+                step = machine.send(Committed(began + shown_s))
+                assert isinstance(step, Relay)
+                if took_s > total_limit_s(played):
+                    result = Break(TargetTimeoutError("slow"))
+            now = began + min(took_s, total_limit_s(played))
+            if isinstance(result, Break):
+                step = machine.send(Broke(now, result.error, ANSWER, DROPPED))
+            else:
+                step = machine.send(Answered(now, result, DROPPED))
+        played.response = step.response
+    except RouterError as error:
+        played.error = error
+    finally:
+        machine.close()
+    played.ended_at = now
+    return played
+
+
+def total_limit_s(played: Played) -> float:
+    return played.limits[-1].total_s
+
+
+def server() -> ServerError:
+    return ServerError("broken", status=500)
+
+
+def limited(after_s: float | None = None) -> RateLimitedError:
+    return RateLimitedError("slow down", status=429, retry_after_s=after_s)
+
+
+def test_an_answer_says_who_gave_it() -> None:
+    played = play([ANSWER], A, B)
+    response = played.response
+    assert response is not None
+    assert (response.target, response.provider, response.model) == ("a", "p-a", "m-a")
+    (attempt,) = response.attempts
+    assert (attempt.target, attempt.outcome, attempt.duration_s) == ("a", "ok", 1.0)
+    assert attempt.adjustments == DROPPED
+    assert attempt.usage == ANSWER.usage
+    assert attempt.first_token_s is None
+
+
+def test_the_model_that_answered_is_the_one_the_provider_names() -> None:
+    played = play([Response(ANSWER.message, model="m-a-20261101")], A)
+    assert played.response is not None
+    assert played.response.model == "m-a-20261101"
+
+
+MANY = [server() for _ in range(20)]
+SMALL, LARGE, UNKNOWN = target("s", window=8), target("l", window=32), target("u")
+TWIN = target("twin", model="m-a")
+
+
+@pytest.mark.parametrize(
+    ("results", "targets", "calls", "ending"),
+    [
+        # an error that passes: the next target, without waiting
+        ([server()], [A, B], "ab", None),
+        ([limited(20.0)], [A, B], "ab", None),
+        ([OverloadedError("full", retry_after_s=9.0)], [A, B], "ab", None),
+        ([AuthenticationError("no")], [A, B], "ab", None),
+        ([ModelNotFoundError("gone")], [A, B], "ab", None),
+        ([TargetConnectionError("refused", sent=False)], [A, B], "ab", None),
+        ([TargetTimeoutError("slow", phase="first_token")], [A, B], "ab", None),
+        ([TruncatedAnswerError("cut")], [A, B], "ab", None),
+        ([MalformedToolCallError("not JSON")], [A, B], "ab", None),
+        ([server(), server()], [A, B, C], "abc", None),
+        # a request that is at fault is nobody else's to answer
+        ([InvalidRequestError("bad")], [A, B], "a", InvalidRequestError),
+        ([server(), InvalidRequestError("bad")], [A, B, C], "ab", InvalidRequestError),
+        # a window too small: only a larger one, or one that is not known
+        ([ContextOverflowError("long")], [SMALL, A, LARGE], "sa", None),
+        ([ContextOverflowError("long")], [LARGE, SMALL], "l", ContextOverflowError),
+        ([ContextOverflowError("long")], [SMALL, LARGE], "sl", None),
+        ([ContextOverflowError("long")], [UNKNOWN, SMALL], "us", None),
+        ([ContextOverflowError("x"), ContextOverflowError("y")], [SMALL, LARGE], "sl",
+         ContextOverflowError),
+        # another model, not the same one at another provider
+        ([ContentFilteredError("no")], [A, TWIN, B], "ab", None),
+        ([ContentFilteredError("no")], [A, TWIN], "a", ContentFilteredError),
+        ([UnsupportedParameterError("seed")], [A, B], "ab", None),
+        # ... and whoever failed otherwise may be asked again
+        ([server(), ContentFilteredError("no")], [A, B], "aba", None),
+        ([server(), ContentFilteredError("no"), server()], [A, B], "aba", AllTargetsFailed),
+        # one target: again, once
+        ([server()], [A], "aa", None),
+        (MANY, [A], "aa", AllTargetsFailed),
+        ([limited()], [A], "aa", None),
+        ([limited(3.0)], [A], "aa", None),
+        # ... but not where asking again cannot help
+        ([AuthenticationError("no")], [A], "a", AllTargetsFailed),
+        ([ModelNotFoundError("gone")], [A], "a", AllTargetsFailed),
+        ([QuotaExhaustedError("broke", retry_after_s=1.0)], [A], "a", AllTargetsFailed),
+        ([TargetTimeoutError("slow")], [A], "a", AllTargetsFailed),
+        # everything fails: no more than three calls for two targets
+        ([AuthenticationError("no")] * 20, [A, B], "ab", AllTargetsFailed),
+        ([TargetTimeoutError("slow")] * 20, [A, B], "ab", AllTargetsFailed),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("streamed", [False, True])
+def test_who_is_asked(
+    results: list[Any],
+    targets: list[PlanTarget],
+    calls: str,
+    ending: type[RouterError] | None,
+    streamed: bool,
+) -> None:
+    played = play(results, *targets, streamed=streamed)
+    assert "".join(played.calls) == calls.replace("twin", "t")
+    if ending is None:
+        assert played.response is not None, played.error
+        assert played.response.target == played.calls[-1]
+    else:
+        assert type(played.error) is ending
+    assert [a.target for a in played.attempts] == played.calls
+    if len(set(calls)) == len(calls):
+        assert played.waits == [], "a healthy alternative beats sleeping"
+
+
+@pytest.mark.parametrize("error", [server(), limited(), limited(0.5), OverloadedError("full")])
+def test_two_dead_targets_cost_three_calls_and_each_is_told(error: AttemptError) -> None:
+    played = play([error] * 20, A, B)
+    assert len(played.calls) == 3
+    assert set(played.calls) == {"a", "b"}
+    assert isinstance(played.error, AllTargetsFailed)
+    assert [a.target for a in played.error.attempts] == played.calls
+    assert all(a.error_type == type(error).__name__ for a in played.error.attempts)
+    assert played.error.__cause__ is error
+
+
+def test_what_is_told_of_a_failed_attempt() -> None:
+    error = ServerError("the pipes burst", status=502, code="bad_gateway")
+    played = play([(2.5, error)], A, B)
+    first = played.attempts[0]
+    assert first.error == "ServerError: the pipes burst [502 bad_gateway]"
+    assert (first.outcome, first.error_type, first.duration_s) == ("error", "ServerError", 2.5)
+    assert first.adjustments == DROPPED
+    assert error.target == "a"
+
+
+def test_a_request_error_carries_the_attempts_before_it() -> None:
+    played = play([server(), InvalidRequestError("bad")], A, B)
+    assert isinstance(played.error, InvalidRequestError)
+    assert [a.target for a in played.error.attempts] == ["a", "b"]
+    assert played.error.target == "b"
+
+
+# -- waiting --------------------------------------------------------------------------------------
+
+
+def test_a_wait_honours_retry_after_and_no_more() -> None:
+    played = play([limited(7.0)], A)
+    assert played.waits == [7.0]
+    assert played.calls == ["a", "a"]
+
+
+def test_a_wait_is_for_whoever_is_ready_first() -> None:
+    played = play([limited(20.0), limited(5.0)], A, B)
+    assert played.calls == ["a", "b", "b"]
+    assert played.waits == [5.0]
+
+
+def test_time_that_passed_in_other_calls_is_not_waited_again() -> None:
+    played = play([limited(5.0), (6.0, server())], A, B)
+    assert played.calls == ["a", "b", "a"]
+    assert played.waits == []
+
+
+def test_backoff_follows_the_wait_strategy_with_jitter() -> None:
+    using = DispatchSettings(max_retries=4, wait=wait_fixed(0.8))
+    played = play([server(), server()], A, using=using)
+    assert played.calls == ["a", "a", "a"]
+    assert all(0.4 <= wait <= 0.8 for wait in played.waits)
+    assert played.waits[0] != played.waits[1]
+
+
+def test_a_wait_strategy_sees_the_error_and_the_count() -> None:
+    seen: list[Any] = []
+
+    def strategy(error: BaseException) -> float:
+        seen.append(error)
+        return 0.1
+
+    error = server()
+    play([error], A, using=DispatchSettings(wait=wait_exception(strategy)))
+    assert seen == [error]
+
+
+def test_no_wait_that_the_deadline_does_not_allow() -> None:
+    played = play([limited(20.0)], A, timeout_s=10.0)
+    assert played.calls == ["a"]
+    assert played.waits == []
+    assert isinstance(played.error, AllTargetsFailed)
+    assert "a rests for 20.0 s (RateLimitedError)" in str(played.error)
+    assert isinstance(played.error.__cause__, RateLimitedError)
+
+
+def test_everything_cooling_waits_for_the_earliest() -> None:
+    state = MemoryState()
+    play([limited(30.0)], A, state=state, timeout_s=5.0)
+    play([limited(8.0)], B, state=state, timeout_s=5.0)
+    played = play([], A, B, state=state, now=1001.0)
+    assert played.waits == [pytest.approx(8.0)]
+    assert played.calls == ["b"]
+    assert played.response is not None
+
+
+def test_everything_cooling_too_long_fails_at_once_and_names_each() -> None:
+    state = MemoryState()
+    play([limited(30.0)], A, state=state, timeout_s=5.0)
+    play([AuthenticationError("no")], B, state=state, timeout_s=5.0)
+    played = play([], A, B, state=state, timeout_s=5.0, now=1001.0)
+    assert played.calls == []
+    assert played.ended_at == 1001.0
+    assert isinstance(played.error, AllTargetsFailed)
+    assert played.error.attempts == ()
+    assert "a rests for 30.0 s (RateLimitedError)" in str(played.error)
+    assert "b rests for 300.0 s (AuthenticationError)" in str(played.error)
+
+
+def test_a_quota_group_rests_as_one() -> None:
+    one, other, elsewhere = target("x", group="g"), target("y", group="g"), target("z", group="h")
+    played = play([limited(20.0)], one, other, elsewhere)
+    assert played.calls == ["x", "z"]
+
+
+def test_a_probe_of_somebody_else_is_waited_for() -> None:
+    state = MemoryState()
+    play([limited(1.0)], A, state=state, timeout_s=1.0)
+    probe = state.admit("a", "g-a", 1005.0)
+    assert probe is not None
+    played = play([], A, state=state, now=1005.0, timeout_s=1.0)
+    assert isinstance(played.error, AllTargetsFailed)
+    assert "a is being probed" in str(played.error)
+    assert all(0.1 <= wait <= 0.2 for wait in played.waits)
+    assert 1005.7 < played.ended_at <= 1006.0
+    state.record(probe, Outcome(ok=True), 1006.0)
+    assert play([], A, state=state, now=1006.0).response is not None
+
+
+def test_calls_are_bounded_however_long_the_plan() -> None:
+    plan = [target(f"t{n}") for n in range(30)]
+    played = play([AuthenticationError("no")] * 30, *plan)
+    assert len(played.calls) == DispatchSettings().max_calls
+    assert "gave up after 10 calls" in str(played.error)
+
+
+def test_no_retries_still_fails_over() -> None:
+    using = DispatchSettings(max_retries=0)
+    assert play([server()], A, B, using=using).calls == ["a", "b"]
+    assert play([server()], A, using=using).calls == ["a"]
+
+
+# -- time -----------------------------------------------------------------------------------------
+
+
+def test_one_call_may_not_eat_the_time_of_the_others() -> None:
+    played = play([(40.0, TargetTimeoutError("slow")), (99.0, TargetTimeoutError("slow"))], A, B)
+    assert [limit.total_s for limit in played.limits] == [pytest.approx(40.0), pytest.approx(20.0)]
+    assert all(limit.first_token_s == limit.total_s for limit in played.limits)
+    assert isinstance(played.error, DeadlineExceeded)
+    assert played.error.timeout_s == 60.0
+    assert [a.target for a in played.error.attempts] == ["a", "b"]
+    assert played.ended_at == 1060.0
+
+
+def test_a_stream_must_show_content_in_its_share_but_may_then_take_all() -> None:
+    played = play([server(), ANSWER], A, B, streamed=True, timeout_s=30.0, call_s=3.0)
+    first, second = played.limits
+    assert (first.total_s, first.first_token_s) == (30.0, pytest.approx(20.0))
+    assert (second.total_s, second.first_token_s) == (28.5, 28.5)
+    assert play([], A, B, streamed=True, timeout_s=600.0).limits[0].first_token_s == 60.0
+
+
+def test_a_deadline_cut_teaches_the_state_nothing() -> None:
+    state = MemoryState()
+    for _ in range(5):
+        played = play([(9.0, TargetTimeoutError("slow"))], A, timeout_s=0.5, state=state)
+        assert isinstance(played.error, DeadlineExceeded)
+    health = state.snapshot().targets["a"]
+    assert (health.failures, health.in_flight) == (0, 0)
+
+
+def test_no_time_at_all() -> None:
+    played = play([], A, timeout_s=0.0)
+    assert isinstance(played.error, DeadlineExceeded)
+    assert played.calls == []
+
+
+# -- streams --------------------------------------------------------------------------------------
+
+
+def test_a_stream_measures_its_first_content() -> None:
+    state = MemoryState()
+    played = play([(4.0, ANSWER)], A, streamed=True, state=state)
+    assert played.attempts[0].first_token_s == 2.0
+    health = state.snapshot().targets["a"]
+    assert (health.first_token_s, health.output_tokens_per_s) == (2.0, 2.5)
+
+
+def test_a_committed_stream_that_breaks_is_nobody_elses_to_continue() -> None:
+    state = MemoryState()
+    error = TruncatedAnswerError("cut")
+    played = play([server(), Break(error)], A, B, C, streamed=True, state=state)
+    assert played.calls == ["a", "b"]
+    interrupted = played.error
+    assert isinstance(interrupted, StreamInterrupted)
+    assert interrupted.cause is interrupted.__cause__ is error
+    assert (interrupted.partial.text, interrupted.partial.target) == ("42", "b")
+    assert interrupted.usage == ANSWER.usage
+    assert [a.outcome for a in interrupted.attempts] == ["error", "interrupted"]
+    assert interrupted.attempts[1].usage == ANSWER.usage
+    assert interrupted.partial.attempts == interrupted.attempts
+    health = state.snapshot().targets["b"]
+    assert (health.failures, health.in_flight) == (1, 0)
+
+
+def test_a_stream_closes_its_breaker_with_its_first_content() -> None:
+    state = MemoryState()
+    play([OverloadedError("full")], A, state=state, timeout_s=1.5)
+    machine = dispatch(
+        Plan((A,), 60.0),
+        state=state,
+        settings=DispatchSettings(),
+        rng=random.Random(0),
+        now=1010.0,
+        streamed=True,
+    )
+    assert isinstance(next(machine), CallTarget)
+    assert state.admit("a", "g-a", 1011.0) is None
+    machine.send(Committed(1012.0))
+    assert state.admit("a", "g-a", 1012.0) is not None
+    machine.close()
+
+
+# -- endings --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("ending", [None, KeyboardInterrupt()])
+def test_closing_hands_back_what_is_held(steps: int, ending: BaseException | None) -> None:
+    state = MemoryState()
+    play([OverloadedError("full")], A, state=state, timeout_s=1.5)
+    machine = dispatch(
+        Plan((A,), 60.0),
+        state=state,
+        settings=DispatchSettings(),
+        rng=random.Random(0),
+        now=1010.0,
+        streamed=True,
+    )
+    next(machine)
+    if steps == 2:
+        machine.send(Committed(1011.0))
+    if ending is None:
+        machine.close()
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            machine.throw(ending)
+    health = state.snapshot().targets["a"]
+    assert (health.in_flight, health.probing) == (0, False)
+    assert state.admit("a", "g-a", 1012.0) is not None
+
+
+def test_an_event_that_answers_no_call_is_refused() -> None:
+    machine = dispatch(
+        Plan((A,), 60.0),
+        state=MemoryState(),
+        settings=DispatchSettings(),
+        rng=random.Random(0),
+        now=0.0,
+        streamed=False,
+    )
+    next(machine)
+    with pytest.raises(TypeError, match="no answer to a call"):
+        machine.send(Woke(1.0))
+
+
+# -- properties -----------------------------------------------------------------------------------
+
+
+class Watchful(MemoryState):
+    """Fails the test if a call is let through to what rests, and counts what is handed back."""
+
+    held = 0
+
+    def admit(self, target: str, group: str, now: float) -> Any:
+        before = self.snapshot()
+        permit = super().admit(target, group, now)
+        if permit is not None:
+            assert before.cooling_until(target, group) <= now
+            self.held += 1
+        return permit
+
+    def record(self, permit: Any, outcome: Outcome, now: float) -> None:
+        self.held -= 1
+        super().record(permit, outcome, now)
+
+    def release(self, permit: Any) -> None:
+        self.held -= 1
+        super().release(permit)
+
+
+def errors() -> st.SearchStrategy[AttemptError]:
+    return st.builds(
+        lambda kind, after_s, status: kind("x", retry_after_s=after_s, status=status),
+        st.sampled_from(
+            [
+                AuthenticationError,
+                ContentFilteredError,
+                ContextOverflowError,
+                InvalidRequestError,
+                OverloadedError,
+                QuotaExhaustedError,
+                RateLimitedError,
+                ServerError,
+                TargetConnectionError,
+                TargetTimeoutError,
+                TruncatedAnswerError,
+            ]
+        ),
+        st.none() | st.floats(-1, 100),
+        st.sampled_from([None, 500]),
+    )
+
+
+results = st.tuples(
+    st.floats(0, 30), st.one_of(st.just(ANSWER), errors(), errors(), errors().map(Break))
+)
+
+
+@given(
+    requests=st.lists(
+        st.tuples(
+            st.lists(results, max_size=12), st.booleans(), st.floats(0.01, 90), st.floats(0, 20)
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    targets=st.lists(
+        st.builds(
+            lambda n, g, m, w: (n, g, m, w),
+            st.sampled_from("abcd"),
+            st.sampled_from(["g", "h"]),
+            st.sampled_from(["m", "n"]),
+            st.sampled_from([None, 8, 32]),
+        ),
+        min_size=1,
+        max_size=4,
+        unique_by=lambda t: t[0],
+    ),
+    retries=st.integers(0, 3),
+)
+@settings(max_examples=300, deadline=None)
+def test_always_ends_in_time_with_an_answer_or_every_attempt_told(
+    requests: list[Any], targets: list[Any], retries: int
+) -> None:
+    state, now = Watchful(), 1000.0
+    plan = [target(n, group=g, model=m, window=w) for n, g, m, w in targets]
+    using = DispatchSettings(max_retries=retries)
+    for script, streamed, timeout_s, pause_s in requests:
+        played = play(
+            script,
+            *plan,
+            timeout_s=timeout_s,
+            streamed=streamed,
+            state=state,
+            using=using,
+            now=now,
+        )
+        assert state.held == 0
+        assert played.ended_at <= now + timeout_s + 1e-6
+        assert (played.response is None) != (played.error is None)
+        assert [a.target for a in played.attempts] == played.calls
+        assert len(played.calls) <= len(plan) + retries
+        if played.response is not None:
+            assert played.attempts[-1].outcome == "ok"
+        assert all(a.error for a in played.attempts if a.outcome != "ok")
+        now = played.ended_at + pause_s
