@@ -84,7 +84,7 @@ class Exchange:
         if isinstance(raised, httpx.LocalProtocolError):
             # httpx's own text quotes the header's value.
             return TargetConnectionError(f"{self.peer}: the request cannot be sent", sent=False)
-        text = (str(raised) or type(raised).__name__)[:_TOLD_AT_MOST]
+        text = " ".join(str(raised).split())[:_TOLD_AT_MOST] or type(raised).__name__
         if isinstance(raised, httpx.DecodingError):
             return self.violated(f"the body is not in its content-encoding: {text}")
         if isinstance(raised, httpx.RemoteProtocolError):

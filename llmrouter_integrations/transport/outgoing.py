@@ -36,9 +36,9 @@ _DEFAULT_HEADERS = (
 _KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Route:
-    """What a URL comes to, worked out once.
+    """What a URL comes to, worked out once. Its repr shows the peer alone, no credentials.
 
     Attributes:
         url: The parsed URL.
@@ -51,6 +51,9 @@ class Route:
     proxy: httpx.Proxy | None
     peer: str
     defaults: tuple[tuple[bytes, bytes], ...]
+
+    def __repr__(self) -> str:
+        return f"Route({self.peer})"
 
 
 class Routes:
@@ -115,12 +118,11 @@ def outgoing(
         AuthenticationError: A key holds characters that no header may, such as a line's end.
         ConfigurationError: Another header's value does.
     """
-    named: dict[bytes, bytes] = {}
-    for name, value in request.headers:
-        # Said here because the layers below quote the value, and it is nearly always a key.
-        if not (value.isascii() and value.isprintable() and value == value.strip()):
-            raise _unsendable(name, route.peer)
-        named[name.encode("ascii").lower()] = value.encode("ascii")
+    # Looked at here because the layers below quote such a value, and it is nearly always a key.
+    unsendable = [name for name, value in request.headers if not _is_sendable(value)]
+    if unsendable:
+        raise _unsendable(unsendable[0], route.peer)
+    named = {name.encode("ascii").lower(): value.encode("ascii") for name, value in request.headers}
     headers = [(name, value) for name, value in route.defaults if name not in named]
     if b"accept-encoding" not in named:
         headers.append((b"accept-encoding", accept_encoding))
@@ -137,6 +139,10 @@ def outgoing(
     )
     sent.read()  # so that a transport may look at .content
     return sent
+
+
+def _is_sendable(value: str) -> bool:
+    return value.isascii() and value.isprintable() and value == value.strip()
 
 
 def _unsendable(name: str, peer: str) -> AuthenticationError | ConfigurationError:

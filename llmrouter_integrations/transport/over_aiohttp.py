@@ -12,7 +12,7 @@ from base64 import b64encode
 from contextvars import ContextVar
 from functools import lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 import httpx
@@ -108,13 +108,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def __init__(
         self, *, verify: ssl.SSLContext, proxy: httpx.Proxy | None, limits: httpx.Limits
     ) -> None:
-        self._proxy: dict[str, Any] = {}
-        if proxy is not None:
-            headers = dict(proxy.headers)
-            if proxy.auth is not None:
-                credentials = b64encode(":".join(proxy.auth).encode()).decode()
-                headers["Proxy-Authorization"] = f"Basic {credentials}"
-            self._proxy = {"proxy": URL(str(proxy.url)), "proxy_headers": headers}
+        self._proxy = URL(str(proxy.url)) if proxy is not None else None
+        self._proxy_headers = dict(proxy.headers) if proxy is not None else {}
+        if proxy is not None and proxy.auth is not None:
+            credentials = b64encode(":".join(proxy.auth).encode()).decode()
+            self._proxy_headers["Proxy-Authorization"] = f"Basic {credentials}"
         # aiohttp's own limit cannot tell waiting for a place from connecting; this can.
         self._places = asyncio.Semaphore(limits.max_connections or 1000)
         self._session = aiohttp.ClientSession(
@@ -137,13 +135,14 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             response = await self._session.request(
                 request.method,
                 _as_sent(str(request.url)),
-                headers=request.headers,
+                headers=self._headers(request),
                 data=_body(await request.aread()),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     connect=timeout.get("connect"), sock_read=timeout.get("read")
                 ),
-                **self._proxy,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
             )
         except BaseException as error:
             _cut(sockets)
@@ -159,6 +158,12 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             headers=response.raw_headers or list(response.headers.items()),
             stream=_Body(response, sockets, self._places),
         )
+
+    def _headers(self, request: httpx.Request) -> httpx.Headers:
+        # aiohttp gives the proxy's headers only to a tunnel; what is forwarded carries them along.
+        if self._proxy_headers and request.url.scheme == "http":
+            return httpx.Headers([*request.headers.raw, *httpx.Headers(self._proxy_headers).raw])
+        return request.headers
 
     async def _take_place(self, pool_timeout_s: float | None) -> None:
         if not self._places.locked():
