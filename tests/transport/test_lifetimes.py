@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -127,6 +129,22 @@ def test_a_transport_forgotten_unclosed_closes_itself(server, post, limits):
     del transport
     gc.collect()
     assert server.closed_by_client.wait(1)
+
+
+def test_a_process_that_closes_nothing_ends_silently(server):
+    program = f"""
+import asyncio
+from llmrouter_integrations.http_messages import HttpRequest
+from llmrouter_integrations.transport import Limits, Transport
+
+limits, request = Limits(5, 5, 5), HttpRequest("GET", "{server.url}")
+transport = Transport(trust_env=False)
+print(transport.send(request, limits).status)
+print(asyncio.run(transport.asend(request, limits)).status)
+"""
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", program]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (written above)
+    assert (ended.stdout, ended.stderr) == ("200\n200\n", "")
 
 
 def test_an_idle_loop_is_not_kept_from_ending_by_a_stream(transport, serve, post, limits):
