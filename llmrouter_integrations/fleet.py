@@ -7,7 +7,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llmrouter_integrations.catalog.model import Rates
 from llmrouter_integrations.config import TargetConfig
 from llmrouter_integrations.dispatch.wire_backend import WireBackend
 from llmrouter_integrations.errors import (
@@ -41,12 +40,10 @@ class Fleet:
     Attributes:
         targets: What routing knows of each, in the order configured.
         backends: Target name to who reaches it.
-        stated_rates: Target name to the prices the user stated, for the bill.
     """
 
     targets: tuple[Target, ...]
     backends: Mapping[str, Backend]
-    stated_rates: Mapping[str, Rates]
 
     @classmethod
     def assemble(
@@ -74,7 +71,6 @@ class Fleet:
         """
         targets: list[Target] = []
         backends: dict[str, Backend] = {}
-        rates: dict[str, Rates] = {}
         keyless: dict[str, str] = {}
         for config in configs:
             info = _provider(config)
@@ -97,14 +93,11 @@ class Fleet:
                 _endpoint(config, info, target, key=key, known=facts is not None, env=env),
                 transport,
             )
-            stated = _stated_rates(config)
-            if stated is not None:
-                rates[config.name] = stated
         if keyless:
             raise MissingKeyError(
                 "; ".join(f"{name}: no API key: {what}" for name, what in keyless.items())
             )
-        return cls(tuple(targets), backends, rates)
+        return cls(tuple(targets), backends)
 
 
 def _provider(config: TargetConfig) -> ProviderInfo | None:
@@ -180,19 +173,6 @@ def _endpoint(
         abilities=target.abilities if known or config.abilities else None,
         max_output=target.max_output,
         options=config.options,
-    )
-
-
-def _stated_rates(config: TargetConfig) -> Rates | None:
-    if config.input_usd_per_mtok is None and config.output_usd_per_mtok is None:
-        return None
-    return Rates.per_mtok(
-        config.input_usd_per_mtok or 0.0,
-        config.output_usd_per_mtok or 0.0,
-        cache_read_usd=config.cache_read_usd_per_mtok,
-        cache_write_usd=config.cache_write_usd_per_mtok,
-        source="stated in the configuration",
-        date="",
     )
 
 

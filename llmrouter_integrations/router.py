@@ -87,8 +87,8 @@ class Router:
             keys_required=keys_required,
         )
         self.targets: tuple[Target, ...] = fleet.targets
-        self._stated_rates = fleet.stated_rates
-        self._by_name = {
+        self._targets = {t.name: t for t in fleet.targets}
+        self._plan_targets = {
             t.name: PlanTarget(
                 name=t.name,
                 provider=t.provider,
@@ -217,10 +217,10 @@ class Router:
     def _plan(self, decision: Decision) -> Plan:
         config, hints = self.config, decision.hints
         alone = hints.fallback is False
-        by_name = self._by_name
+        known = self._plan_targets
         names = decision.plan[:1] if alone else decision.plan
         return Plan(
-            targets=tuple([by_name[name] for name in names]),
+            targets=tuple([known[name] for name in names]),
             timeout_s=config.timeout_s if hints.timeout_s is None else hints.timeout_s,
             first_token_timeout_s=(
                 config.first_token_timeout_s
@@ -250,11 +250,15 @@ class Router:
     def _cost(self, response: Response, usage: Usage) -> float | None:
         if usage.cost_usd is not None:
             return usage.cost_usd
-        stated = self._stated_rates.get(response.target)
-        if stated is not None:
-            return bill_from_rates(usage, stated).usd
-        asked = self._by_name[response.target]
-        billed = bill(usage, provider=asked.provider, model=asked.model)
+        target = self._targets[response.target]
+        if target.rates is not None and target.price_is_stated:
+            return bill_from_rates(usage, target.rates).usd
+        billed = bill(
+            usage,
+            provider=target.provider,
+            model=target.model,
+            service_tier=response.extra.get("service_tier"),
+        )
         return billed.usd if billed is not None else None
 
     # -- life ---------------------------------------------------------------------------------

@@ -197,7 +197,7 @@ def test_no_key_anywhere_says_what_to_set():
 def test_without_models_those_of_the_keys_in_the_environment_serve():
     router = Router(env={"ANTHROPIC_API_KEY": "k", "OPENAI_API_KEY": "k"})
     assert {t.provider for t in router.targets} == {"anthropic", "openai"}
-    assert all(t.input_usd is not None for t in router.targets)
+    assert all(t.rates is not None for t in router.targets)
     assert len(router.targets) == 6
 
 

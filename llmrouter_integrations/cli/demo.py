@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from llmrouter_integrations.catalog import bill
-from llmrouter_integrations.cli.options import AsJson
+from llmrouter_integrations.cli.options import AsJson, console
 from llmrouter_integrations.errors import MissingExtraError
 from llmrouter_integrations.messages import Usage
 from llmrouter_integrations.router import Router
@@ -96,7 +96,7 @@ def demo(*, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(orjson.dumps(_plain(rows, best, single_usd)).decode())
         return
-    _show(rows, best, single_usd, Console())
+    _show(rows, best, single_usd, console())
 
 
 def _answer(request: SimRequest) -> Reply | Fault:

@@ -18,6 +18,7 @@ from llmrouter_integrations.cli.options import (
     Model,
     Prefer,
     Task,
+    console,
     hints_from,
     router_from,
 )
@@ -51,7 +52,7 @@ def explain(
     if as_json:
         typer.echo(orjson.dumps(decision.as_dict()).decode())
         return
-    _show(decision, Console())
+    _show(decision, console())
 
 
 def _show(decision: Decision, out: Console) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from llmrouter_integrations.catalog import Catalog, ModelFacts
 from llmrouter_integrations.catalog.listing import ABILITIES, MODALITIES, SORT_KEYS
-from llmrouter_integrations.cli.options import AsJson
+from llmrouter_integrations.cli.options import AsJson, console
 from llmrouter_integrations.hints import TASKS
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def models(
@@ -57,7 +59,7 @@ def models(
     if as_json:
         typer.echo(orjson.dumps([_plain(facts) for facts in found], default=_sorted).decode())
         return
-    _show(found, sort if sort in TASKS else "overall", Console())
+    _show(found, sort if sort in TASKS else "overall", console())
 
 
 def _sorted(value: Any) -> Any:
@@ -73,16 +75,18 @@ def _plain(facts: ModelFacts) -> dict[str, Any]:
 
 def _show(found: list[ModelFacts], task: str, out: Console) -> None:
     table = Table(box=None, header_style="bold")
-    table.add_column("model", overflow="fold")
-    for name in ("window", "answer", "$/M in", "$/M out", task):
-        table.add_column(name, justify="right")
-    table.add_column("takes")
-    table.add_column("sources", overflow="fold", style="dim")
+    table.add_column("model", overflow="fold", no_wrap=not out.is_terminal)
+    for name in ("window", "answer", "$/M in", "$/M out", task, "sources"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("can do", overflow="fold")
+    notes: dict[str, int] = {}
     for facts in found:
         rates, score = facts.rates, facts.quality.get(task)
-        sources = [f"price {rates.source} {rates.date}" if rates else "no price"]
+        sources = [f"price: {rates.source}, {rates.date}"] if rates else []
         if score is not None:
-            sources.append(f"score {score.source} {score.date}")
+            sources.append(f"score: {score.source}, {score.date}")
+        if facts.source:
+            sources.append(f"limits and abilities: {facts.source}, {facts.date}")
         table.add_row(
             facts.id,
             _tokens(facts.context_window),
@@ -90,18 +94,20 @@ def _show(found: list[ModelFacts], task: str, out: Console) -> None:
             f"{rates.input_usd * 1e6:.2f}" if rates else "",
             f"{rates.output_usd * 1e6:.2f}" if rates else "",
             f"{score.value:.3f}" if score else "",
-            _takes(facts),
-            "; ".join(sources),
+            ",".join(str(notes.setdefault(source, len(notes) + 1)) for source in sources),
+            _can_do(facts),
         )
     out.print(table)
-    out.print(f"{len(found)} models", style="dim")
+    for source, number in notes.items():
+        out.print(f"{number}: {source}", style="dim", highlight=False)
+    out.print(f"{len(found)} models", style="dim", highlight=False)
 
 
 def _tokens(count: int | None) -> str:
     return f"{count:,}" if count is not None else ""
 
 
-def _takes(facts: ModelFacts) -> str:
+def _can_do(facts: ModelFacts) -> str:
     abilities = facts.abilities
     able = [
         name for name in ("tools", "structured_output", "reasoning") if getattr(abilities, name)

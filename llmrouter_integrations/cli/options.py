@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from llmrouter_integrations.config import RouterConfig
 from llmrouter_integrations.errors import ConfigurationError
@@ -26,6 +27,16 @@ Hint = Annotated[
     typer.Option("--hint", help="Any other hint, as field=value; may be repeated."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+WIDE = 180
+"""Columns to write for a file or a pipe, which have no width of their own."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Give where tables are written."""
+    found = Console(stderr=stderr)
+    return found if found.is_terminal else Console(stderr=stderr, width=WIDE)
 
 
 def hints_from(task: str | None, prefer: str | None, others: list[str] | None) -> RoutingHints:

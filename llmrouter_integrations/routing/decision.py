@@ -210,10 +210,17 @@ def _candidate(scored: Scored, task: str, best_usd: float) -> Candidate:
         quality=scored.quality,
         quality_source=target.outlooks[task].quality_source,
         cost_usd=scored.cost_usd,
-        cost_source=target.price_source,
+        cost_source=_price_source(target),
         latency_s=scored.latency_s,
         utility_usd=scored.utility_usd,
     )
+
+
+def _price_source(target: Target) -> str:
+    rates = target.rates
+    if rates is None:
+        return "no price is known: taken to be the dearest"
+    return f"{rates.source}, {rates.date}" if rates.date else rates.source
 
 
 def _flip(decision: Decision) -> tuple[float, str] | None:

@@ -9,7 +9,7 @@ of middling difficulty (0.5) is answered as well as the benchmark's, an easy one
 from __future__ import annotations
 
 import os
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from llmrouter_integrations.errors import ContextOverflowError, NoCandidateError
@@ -22,12 +22,13 @@ from llmrouter_integrations.routing.filters import (
     unwanted,
 )
 from llmrouter_integrations.routing.presets import PRESETS
-from llmrouter_integrations.routing.target import DEFAULT_EFFORT, EFFORT_SHARE
+from llmrouter_integrations.routing.target import DEFAULT_EFFORT, EFFORT_SHARE, FREE
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
+    from llmrouter_integrations.catalog.model import Rates
     from llmrouter_integrations.hints import Prefer, RoutingHints
     from llmrouter_integrations.messages import Request
     from llmrouter_integrations.routing.decision import Features
@@ -46,6 +47,7 @@ HARDEST = 0.9
 
 _TIE_USD = 1e-12
 _BY_UTILITY = itemgetter(0)
+_BY_OUTPUT_PRICE = attrgetter("output_usd")
 
 
 def decide(
@@ -147,7 +149,7 @@ class _Scorer:
         # for minutes about an olympiad's problem. Cubic is judgement.
         effort = EFFORT_SHARE.get(request.reasoning_effort or DEFAULT_EFFORT, 1.0)
         self._reasons = effort * min(1.0, features.difficulty / HARDEST) ** 3
-        self._assumed: tuple[float, float] | None = None
+        self._assumed: Rates | None = None
 
     def __call__(self, target: Target, value: float, waiting: float) -> Scored:
         features = self._features
@@ -156,10 +158,10 @@ class _Scorer:
         if features.max_tokens is not None and output > features.max_tokens:
             output = features.max_tokens
         quality = best**self._hard
-        input_usd, output_usd = target.input_usd, target.output_usd
-        if input_usd is None or output_usd is None:
-            input_usd, output_usd = self._dearest()
-        cost = features.input_tokens * input_usd + output * output_usd
+        rates = target.rates or self._dearest()
+        if rates.above:
+            rates = rates.at(features.input_tokens)
+        cost = features.input_tokens * rates.input_usd + output * rates.output_usd
         health = self._health.get(target.name) if self._health else None
         if health is None or health.first_token_s is None:
             latency = ASSUMED_FIRST_TOKEN_S + output / ASSUMED_TOKENS_PER_S
@@ -168,20 +170,18 @@ class _Scorer:
             latency = health.first_token_s + output / speed
         return Scored(quality * value - cost - latency * waiting, target, quality, cost, latency)
 
-    def _dearest(self) -> tuple[float, float]:
+    def _dearest(self) -> Rates:
         """Prices to assume where none is known: the dearest, so that ignorance never wins."""
         if self._assumed is None:
-            self._assumed = (
-                max([t.input_usd for t in self._targets if t.input_usd is not None], default=0.0),
-                max([t.output_usd for t in self._targets if t.output_usd is not None], default=0.0),
-            )
+            known = [t.rates for t in self._targets if t.rates is not None]
+            self._assumed = max(known, key=_BY_OUTPUT_PRICE, default=FREE)
         return self._assumed
 
 
 def _too_poor(scored: Scored, hints: RoutingHints) -> str | None:
     """Say whether a target costs more or answers worse than the caller will have."""
     if hints.max_cost_usd is not None:
-        if scored.target.input_usd is None:
+        if scored.target.rates is None:
             return f"no price is known, so ${hints.max_cost_usd:g} cannot be kept to"
         if scored.cost_usd > hints.max_cost_usd:
             return f"expected to cost ${scored.cost_usd:.6f}, over ${hints.max_cost_usd:g}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from llmrouter_integrations.catalog.model import UNKNOWN_ABILITIES, Abilities
+from llmrouter_integrations.catalog.model import UNKNOWN_ABILITIES, Abilities, Rates
 from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.hints import TASKS
 
@@ -44,6 +44,10 @@ OpenAI's and Anthropic's effort charts show roughly these proportions."""
 DEFAULT_EFFORT = "medium"
 
 
+STATED = "stated in the configuration"
+FREE = Rates.per_mtok(0.0, 0.0, source="local: no charge", date="")
+
+
 class Outlook(NamedTuple):
     """What a target may be expected to do at one task."""
 
@@ -68,9 +72,8 @@ class Target:
         max_output: Most tokens of an answer; None: not known.
         abilities: What it can do, as far as known.
         lacks: Abilities it is known not to have, in the words of :attr:`Features.needs`.
-        input_usd: Dollars per input token; None: no price is known.
-        output_usd: Dollars per output token; None: no price is known.
-        price_source: Where the price comes from, and when.
+        rates: Prices; None: none is known.
+        price_is_stated: Whether they are the user's own, which outweigh any list at the bill.
         outlooks: Task to what may be expected there.
         reasons: Whether it reasons before it answers.
         max_concurrency: Most calls under way at once.
@@ -92,9 +95,8 @@ class Target:
     max_output: int | None = None
     abilities: Abilities = UNKNOWN_ABILITIES
     lacks: frozenset[str] = frozenset()
-    input_usd: float | None = None
-    output_usd: float | None = None
-    price_source: str = ""
+    rates: Rates | None = None
+    price_is_stated: bool = False
     reasons: bool = False
     max_concurrency: int | None = None
 
@@ -121,7 +123,7 @@ class Target:
             ConfigurationError: An ability is overridden that does not exist.
         """
         abilities = _abilities(config, facts)
-        input_usd, output_usd, price_source = _price(config, facts, free=free)
+        stated = _stated_rates(config)
         return cls(
             name=config.name,
             provider=provider,
@@ -145,9 +147,8 @@ class Target:
             max_output=config.max_output or (facts.max_output if facts else None),
             abilities=abilities,
             lacks=_lacks(abilities),
-            input_usd=input_usd,
-            output_usd=output_usd,
-            price_source=price_source,
+            rates=stated or (facts.rates if facts else None) or (FREE if free else None),
+            price_is_stated=stated is not None,
             reasons=bool(abilities.reasoning),
             max_concurrency=config.max_concurrency,
         )
@@ -180,18 +181,17 @@ def _lacks(abilities: Abilities) -> frozenset[str]:
     return frozenset(lacks)
 
 
-def _price(
-    config: TargetConfig, facts: ModelFacts | None, *, free: bool
-) -> tuple[float | None, float | None, str]:
-    stated_in, stated_out = config.input_usd_per_mtok, config.output_usd_per_mtok
-    if stated_in is not None or stated_out is not None:
-        return (stated_in or 0.0) / 1e6, (stated_out or 0.0) / 1e6, "stated in the configuration"
-    if facts is not None and facts.rates is not None:
-        rates = facts.rates
-        return rates.input_usd, rates.output_usd, f"{rates.source}, {rates.date}"
-    if free:
-        return 0.0, 0.0, "local: no charge"
-    return None, None, "no price is known"
+def _stated_rates(config: TargetConfig) -> Rates | None:
+    if config.input_usd_per_mtok is None and config.output_usd_per_mtok is None:
+        return None
+    return Rates.per_mtok(
+        config.input_usd_per_mtok or 0.0,
+        config.output_usd_per_mtok or 0.0,
+        cache_read_usd=config.cache_read_usd_per_mtok,
+        cache_write_usd=config.cache_write_usd_per_mtok,
+        source=STATED,
+        date="",
+    )
 
 
 def _outlooks(
@@ -218,9 +218,9 @@ def _outlooks(
 def _quality(config: TargetConfig, measured: Measurement | None, task: str) -> tuple[float, str]:
     stated = config.quality
     if isinstance(stated, float | int):
-        return float(stated), "stated in the configuration"
+        return float(stated), STATED
     if stated is not None and (task in stated or "overall" in stated):
-        return stated.get(task, stated.get("overall", PRIOR_QUALITY)), "stated in the configuration"
+        return stated.get(task, stated.get("overall", PRIOR_QUALITY)), STATED
     if measured is not None:
         score = measured.quality.get(task) or measured.quality.get("overall")
         if score is not None:
