@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ def _read(body: Mapping[str, Any]) -> Said:
         if isinstance(delay := detail.get("retryDelay"), str):
             wait = duration_s(delay)
     upstream = (metadata.get("raw"), inner.get("param"))
-    hidden += [_text(said) or orjson.dumps(said).decode() for said in upstream if said]
+    hidden += [_text(said) or _as_json(said) for said in upstream if said]
     listed = _listed(body.get("detail")) or _listed(body.get("errors"))
     reasons += [item.get("type") or item.get("code") for item in listed]
     codes = [
@@ -145,8 +146,8 @@ def _message(
                 return said
             if isinstance(said, Mapping) and key == "message":
                 # mistral wraps FastAPI's list in its message
-                return _validation(_listed(said.get("detail"))) or orjson.dumps(said).decode()
-    return _validation(listed) or (orjson.dumps(body, default=str).decode() if body else "")
+                return _validation(_listed(said.get("detail"))) or _as_json(said)
+    return _validation(listed) or (_as_json(body) if body else "")
 
 
 def _validation(listed: Sequence[Mapping[str, Any]]) -> str:
@@ -212,6 +213,11 @@ def _plain(body: bytes) -> str:
         return text
     title = _TITLE.search(text)
     return html.unescape(_MARKUP.sub(" ", title[1] if title else text)).strip()
+
+
+def _as_json(value: Any) -> str:
+    # the stdlib's, which takes whatever a caller may hand in
+    return json.dumps(value, default=str, ensure_ascii=False)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
