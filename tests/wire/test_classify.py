@@ -1,6 +1,7 @@
 """Errors by what vendors say: every row of the table, and every form of body."""
 
 import json
+import re
 from importlib import resources
 from typing import Any
 
@@ -136,7 +137,7 @@ FORMS: dict[str, tuple[Any, str, str | None]] = {
     ),
     "cloudflare": ({"errors": [{"message": "Oh", "code": 7003}]}, "Oh", "7003"),
     "problem": ({"title": "Oh", "status": 400}, "Oh", None),
-    "unknown form": ({"reason": "Oh"}, '{"reason":"Oh"}', None),
+    "unknown form": ({"reason": "Oh"}, '{"reason": "Oh"}', None),
     "text": ("upstream connect error", "upstream connect error", None),
     "html": ("<html><head><title>502 Bad\n Gateway</title></head>x", "502 Bad\n Gateway", None),
     "html without title": ("<p>Down &amp; out</p><script>x()</script>", "Down & out", None),
@@ -298,15 +299,17 @@ def test_messages_are_bounded() -> None:
     assert len(classify(answer(400, "y" * 1_000_000), ENDPOINT).message) == 500
 
 
+KEYS = re.findall(
+    r"\w+",
+    "error message code type status details detail errors metadata param __type raw headers reason "
+    "loc msg violations retryDelay innererror request_id",
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                "error message code type status details detail errors metadata param __type raw "
-                "headers reason loc msg violations retryDelay innererror request_id".split()
-            ),
+            st.sampled_from(KEYS),
             inner,
             max_size=5,
         )
