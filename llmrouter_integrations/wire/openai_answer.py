@@ -123,7 +123,7 @@ class AnswerReader:
             self.content = True
             if self._refusal_index is None:
                 self._refusal_index = self._take()
-            yield RefusalDelta(refusal, self._refusal_index)
+            yield RefusalDelta(_text(refusal), self._refusal_index)
         for image in said.get("images") or ():
             yield from self._image(image)
         if audio := said.get("audio"):
@@ -181,7 +181,7 @@ class AnswerReader:
 
     def _wrote(self, text: str) -> TextDelta:
         self.content = True
-        return TextDelta(text, self._text_index())
+        return TextDelta(_text(text), self._text_index())
 
     def _reasoned(self, text: str) -> ReasoningDelta:
         if self._reasoning_index is None:
@@ -246,7 +246,7 @@ class AnswerReader:
 
     def _tool_call(self, said: Mapping[str, Any], *, whole: bool) -> ToolCallDelta:
         function = said.get("function") or EMPTY_MAP
-        call_id, name = said.get("id") or "", function.get("name") or ""
+        call_id, name = str(said.get("id") or ""), _text(function.get("name") or "")
         arguments = function.get("arguments") or ""
         if not isinstance(arguments, str):
             arguments = orjson.dumps(arguments).decode()
@@ -295,6 +295,12 @@ class AnswerReader:
         """Make an id for a call without one: the same for the same answer, whole or streamed."""
         said = f"{self.seed}:{len(self.calls)}:{name}"
         return f"call_{sha256(said.encode()).hexdigest()[:24]}"
+
+
+def _text(said: Any) -> str:
+    if type(said) is not str:
+        raise TypeError(f"{said!r:.40} is no text")
+    return said
 
 
 def _signature(said: Mapping[str, Any]) -> str | None:

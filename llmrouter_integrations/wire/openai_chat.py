@@ -31,9 +31,11 @@ from llmrouter_integrations.wire.dialects import dialect_of
 from llmrouter_integrations.wire.openai_answer import AnswerReader
 from llmrouter_integrations.wire.openai_messages import write_messages
 from llmrouter_integrations.wire.openai_outcome import (
+    MISSHAPEN,
     extra_of,
     finish_reason_of,
     logprobs_of,
+    misshapen,
     sources_of,
     usage_of,
 )
@@ -95,27 +97,11 @@ class OpenAIChatCodec:
         if not 200 <= http.status < 300:
             raise classify(http, endpoint)
         body = json_body(http, endpoint)
-        choice = _choice(body, endpoint)
-        message = choice.get("message") or EMPTY_MAP
-        parts = _plain_text(message)
-        if parts is None or body.get("search_results") or body.get("citations"):
-            parts = _parts(body, message, _dialect(endpoint))
-        raw = choice.get("finish_reason") or None
-        called = bool(message.get("tool_calls"))
-        answer_id = body.get("id") or None
-        return finished(
-            Response(
-                Message("assistant", parts, id=answer_id),
-                finish_reason_of(raw, called=called, endpoint=endpoint),
-                usage_of(body) or NO_USAGE,
-                body.get("model") or "",
-                id=answer_id,
-                raw_finish_reason=raw,
-                logprobs=logprobs_of(choice),
-                extra=extra_of(body, choice) or EMPTY_MAP,
-            ),
-            endpoint,
-        )
+        try:
+            response = _response(body, endpoint)
+        except MISSHAPEN as error:
+            raise misshapen(error, endpoint) from error
+        return finished(response, endpoint)
 
     def decoder(self, endpoint: Endpoint) -> StreamDecoder:
         """Begin to read a streamed answer; see :class:`~.base.Codec`."""
@@ -195,6 +181,27 @@ def _add_extra(
 
 
 # --- reading ---
+
+
+def _response(body: Any, endpoint: Endpoint) -> Response:
+    choice = _choice(body, endpoint)
+    message = choice.get("message") or EMPTY_MAP
+    parts = _plain_text(message)
+    if parts is None or body.get("search_results") or body.get("citations"):
+        parts = _parts(body, message, _dialect(endpoint))
+    raw = choice.get("finish_reason") or None
+    called = bool(message.get("tool_calls"))
+    answer_id = body.get("id") or None
+    return Response(
+        Message("assistant", parts, id=answer_id),
+        finish_reason_of(raw, called=called, endpoint=endpoint),
+        usage_of(body) or NO_USAGE,
+        body.get("model") or "",
+        id=answer_id,
+        raw_finish_reason=raw,
+        logprobs=logprobs_of(choice),
+        extra=extra_of(body, choice) or EMPTY_MAP,
+    )
 
 
 def _choice(body: Any, endpoint: Endpoint) -> Mapping[str, Any]:

@@ -16,9 +16,11 @@ from llmrouter_integrations.wire.checks import check_end
 from llmrouter_integrations.wire.classify import classify_payload
 from llmrouter_integrations.wire.openai_answer import AnswerReader
 from llmrouter_integrations.wire.openai_outcome import (
+    MISSHAPEN,
     extra_of,
     finish_reason_of,
     logprobs_of,
+    misshapen,
     sources_of,
     usage_of,
 )
@@ -130,11 +132,14 @@ class ChatStream:
                 if told is not None:
                     chunks.append(told)
                     deltas = []
-            _flush(texts, deltas, reader)
         except AttemptError as error:
-            if not (chunks or deltas):
-                raise
-            self._error = error  # after what came before it, however the bytes were cut
+            self._error = error
+        except MISSHAPEN as error:
+            self._error = misshapen(error, self._endpoint)
+        _flush(texts, deltas, reader)
+        if self._error is not None and not (chunks or deltas):
+            raise self._error
+        # otherwise it is raised after what came before it, however the bytes were cut
         if deltas:
             chunks.append(Chunk(tuple(deltas)))
         return chunks
@@ -160,7 +165,7 @@ class ChatStream:
             self._finish = finish
         if delta:
             deltas.extend(reader.read(delta))
-        elif message := choice.get("message"):
+        elif not self._begun and (message := choice.get("message")):
             deltas.extend(reader.read(message, whole=True))  # it was not streamed after all
         logprobs = logprobs_of(choice)
         if self._begun and logprobs is None:
