@@ -167,12 +167,15 @@ def _refusal(block: Mapping[str, Any], _: str | None) -> Part:
 def _tool_call(block: Mapping[str, Any], issuer: str | None) -> Part:
     said = next((block[k] for k in ("args", "input", "arguments") if block.get(k)), "{}")
     signature = (block.get("extras") or {}).get("signature")
+    call_id = block.get("call_id")
+    item_id = block.get("id") if call_id else None  # OpenAI's Responses have both
     return ToolCallPart(
-        block.get("call_id") or block.get("id") or "",
+        call_id or block.get("id") or "",
         block.get("name") or "",
         arguments_json(said),
         signature=signature,
-        issuer=issuer if signature else None,
+        item_id=item_id,
+        issuer="openai" if item_id else issuer if signature else None,
     )
 
 

@@ -376,6 +376,14 @@ class RoutedChatModel(HintedChatModel):
             params["ls_stop"] = stop
         return params
 
+    def __repr_args__(self) -> Any:
+        said: dict[str, Any] = {"models": [target.name for target in self.models or ()]}
+        if not self.models:
+            said = {"router": self.router}
+        for name in (*_PARAMS, "policy", "prefer", "timeout", "max_retries"):
+            said[name] = getattr(self, name)
+        return [(name, value) for name, value in said.items() if value is not None]
+
     @classmethod
     def is_lc_serializable(cls) -> bool:
         """Whether LangChain's ``dumps`` and ``load`` can write and read it."""

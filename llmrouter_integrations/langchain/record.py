@@ -76,7 +76,11 @@ def _plain(citation: Citation) -> dict[str, Any]:
 
 
 def _said(of: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in of.items() if value not in (None, False, "", {})}
+    return {
+        name: value
+        for name, value in of.items()
+        if not (value is None or value is False or value == "" or value == {})
+    }
 
 
 def restore(entries: Sequence[Mapping[str, Any]], found: Iterable[Part]) -> list[Part]:

@@ -5,7 +5,7 @@ Written down it never holds a key.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from llmrouter_integrations.config import RouterConfig, TargetConfig
 from llmrouter_integrations.errors import ConfigurationError
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 __all__ = ["config_from", "models_from", "plain_config", "plain_target", "read_config"]
-
-_Settings = TypeVar("_Settings", TargetConfig, RouterConfig)
 
 
 def config_from(
@@ -81,7 +79,7 @@ def _with_key(models: Sequence[TargetConfig], api_key: SecretStr) -> tuple[Targe
 
 def plain_target(target: TargetConfig) -> str | dict[str, Any]:
     """Write a target in plain JSON, without secrets, as the constructor reads it."""
-    said = _without_secrets(target).model_dump(mode="json", exclude_defaults=True)
+    said = _plain(target)
     if said.get("name") == target.model:
         del said["name"]
     return target.model if said.keys() == {"model"} else said
@@ -89,12 +87,13 @@ def plain_target(target: TargetConfig) -> str | dict[str, Any]:
 
 def plain_config(config: RouterConfig) -> dict[str, Any]:
     """Write a configuration in plain JSON, without secrets, as the constructor reads it."""
-    said = _without_secrets(config).model_dump(mode="json", exclude_defaults=True)
+    said = _plain(config)
     if config.models:
         said["models"] = [plain_target(target) for target in config.models]
     return said
 
 
-def _without_secrets(settings: _Settings) -> _Settings:
-    """Copy settings without what their own pickles leave out."""
-    return type(settings).model_construct(**settings.__getstate__()["__dict__"])
+def _plain(settings: TargetConfig | RouterConfig) -> dict[str, Any]:
+    kept = settings.__getstate__()["__dict__"]  # what pickles leave out is left out here too
+    said = type(settings).model_construct(**kept).model_dump(mode="json", exclude_defaults=True)
+    return {name: value for name, value in said.items() if value not in (None, {})}
