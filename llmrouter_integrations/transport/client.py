@@ -77,6 +77,8 @@ class Transport:
         self._given_sync = sync_transport
         self._given_async = async_transport
         self._clock = clock
+        self._closer: finalize[[_SyncConnections, PerLoop[LoopConnections]], Transport] | None
+        self._closer = None
         self.forget_connections()
         forget_in_child(self)
 
@@ -201,7 +203,7 @@ class Transport:
         Returns:
             What was let go of, for whoever must keep it open.
         """
-        before = self.__dict__.get("_closer")
+        before = self._closer
         self._lock = Lock()
         self._connections: _SyncConnections = {}
         self._per_loop = PerLoop(partial(LoopConnections, self._carriers))

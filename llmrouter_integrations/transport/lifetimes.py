@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Coroutine
 
 __all__ = ["PerLoop", "forget_in_child"]
 
 
 class _Closable(Protocol):
-    async def aclose(self) -> None: ...
+    def aclose(self) -> Coroutine[Any, Any, None]: ...
 
 
 _T = TypeVar("_T", bound=_Closable)
@@ -66,15 +66,13 @@ class PerLoop(Generic[_T]):
                 asyncio.run_coroutine_threadsafe(_finish(keeper), loop)
 
     def _drop_dead_loops(self) -> None:
-        for loop in [loop for loop in list(self._kept) if loop.is_closed()]:
-            value, _ = self._kept.pop(loop, (None, None))
-            if value is None:  # another thread was faster
-                continue
-            closing = value.aclose()
-            # Nothing can be awaited in a dead loop; one step is what lets the sockets go.
-            with suppress(Exception, StopIteration):
-                closing.send(None)
-            closing.close()
+        for loop, (value, _) in list(self._kept.items()):
+            if loop.is_closed() and self._kept.pop(loop, None) is not None:
+                closing = value.aclose()
+                # Nothing can be awaited in a dead loop; one step is what lets the sockets go.
+                with suppress(Exception):
+                    closing.send(None)
+                closing.close()
 
 
 async def _keep(

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["Countdown", "Limits", "WaitLimit"]
 
 
+_ENDLESS = 1e9
+"""Seconds. A socket's timeout overflows at nine times as many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one attempt may take. Everything is bounded; nothing here may be None.
@@ -43,15 +47,11 @@ class Limits:
     max_body_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        # One comparison chain on the hot path; only a failure looks at the fields one by one.
-        if not (
-            self.total_s > 0 < self.first_token_s
-            and self.idle_s > 0 < self.connect_s
-            and self.pool_s > 0 < self.max_body_bytes
-        ):
-            given = {name: getattr(self, name) for name in self.__slots__}
-            wrong = {name: value for name, value in given.items() if not value > 0}
-            raise ConfigurationError(f"every limit of an attempt must be positive, not {wrong}")
+        given = {name: getattr(self, name) for name in self.__slots__}
+        wrong = {name: value for name, value in given.items() if not 0 < value < _ENDLESS}
+        if wrong:
+            told = ", ".join(f"{name}={value}" for name, value in wrong.items())
+            raise ConfigurationError(f"limits must be positive and finite, not {told}")
 
 
 class Countdown:

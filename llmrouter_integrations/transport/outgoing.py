@@ -6,6 +6,7 @@ redirects, hooks and logging that are not wanted here: docs/transport.md.)
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,9 @@ _DEFAULT_HEADERS = (
     (b"connection", b"keep-alive"),
     (b"user-agent", b"llmrouter-integrations"),
 )
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110, 5.6.2: a token."""
 
 _KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
 
@@ -116,10 +120,10 @@ def outgoing(
 
     Raises:
         AuthenticationError: A key holds characters that no header may, such as a line's end.
-        ConfigurationError: Another header's value does.
+        ConfigurationError: Another header does, or its name is none.
     """
     # Looked at here because the layers below quote such a value, and it is nearly always a key.
-    unsendable = [name for name, value in request.headers if not _is_sendable(value)]
+    unsendable = [name for name, value in request.headers if not _is_sendable(name, value)]
     if unsendable:
         raise _unsendable(unsendable[0], route.peer)
     named = {name.encode("ascii").lower(): value.encode("ascii") for name, value in request.headers}
@@ -141,14 +145,19 @@ def outgoing(
     return sent
 
 
-def _is_sendable(value: str) -> bool:
-    return value.isascii() and value.isprintable() and value == value.strip()
+def _is_sendable(name: str, value: str) -> bool:
+    return (
+        _NAME.fullmatch(name) is not None
+        and value.isascii()
+        and value.isprintable()
+        and value == value.strip()
+    )
 
 
 def _unsendable(name: str, peer: str) -> AuthenticationError | ConfigurationError:
     told = (
-        f"{peer}: the value of header {name!r} cannot be sent: it has a line break, a space at an "
-        "end, or characters outside ASCII"
+        f"{peer}: header {name!r} cannot be sent: it has a line break, a space at an end, or "
+        "characters outside ASCII"
     )
     if name.lower() in _KEY_HEADERS:
         return AuthenticationError(told, sent=False)

@@ -301,3 +301,9 @@ def test_a_header_that_cannot_be_written_is_named_but_not_shown(way, post, limit
     with pytest.raises(ConfigurationError, match="'x-tenant'") as caught:
         way.send(post("http://127.0.0.1:9/", **{"x-tenant": value}), limits())
     assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["x tenant", "x-tenant\n", "", "x-té"])
+def test_a_header_name_that_is_none_is_refused(way, post, limits, name):
+    with pytest.raises(ConfigurationError, match="cannot be sent"):
+        way.send(post("http://127.0.0.1:9/", **{name: "1"}), limits())
