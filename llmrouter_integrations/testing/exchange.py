@@ -140,11 +140,15 @@ def _said_in_200(fault: Fault, protocol: SimProtocol, request: SimRequest) -> Ex
 
 
 def _nth(plan: Exchange, fault: Fault) -> int:
-    """Give the index of the event after ``after_chunks`` content events, or of the finish."""
+    """Give the index of the event after ``after_chunks`` content events, or of the finish.
+
+    The last event is never before it: Gemini's finish marker comes with the last of the text.
+    """
     content = [index for index, frame in enumerate(plan.frames) if frame.content]
+    last = max(0, len(plan.frames) - 1)
     if fault.after_chunks < len(content):
-        return content[fault.after_chunks]
-    return content[-1] + 1 if content else max(0, len(plan.frames) - 1)
+        return min(content[fault.after_chunks], last)
+    return min(content[-1] + 1, last) if content else last
 
 
 def _halves(plan: Exchange) -> tuple[Frame, ...]:

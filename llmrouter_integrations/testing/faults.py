@@ -217,7 +217,10 @@ class Fault:
 
     @classmethod
     def unfinished(cls, after_chunks: int = 1, *, reply: Reply | None = None) -> Fault:
-        """End the response cleanly, but without the finish marker, the usage or ``[DONE]``."""
+        """End the response cleanly, but without the finish marker, the usage or ``[DONE]``.
+
+        An answer that is not streamed ends in the middle of its JSON.
+        """
         return cls("unfinished", reply=reply, after_chunks=after_chunks)
 
     @classmethod

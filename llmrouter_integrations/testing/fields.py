@@ -34,8 +34,8 @@ messages metadata model output_config output_format service_tier speed stop_sequ
 temperature thinking tool_choice tools top_k top_p
 """
 _GEMINI = """
-cachedContent contents generationConfig labels model safetySettings serviceTier store
-systemInstruction toolConfig tools
+cachedContent contents generationConfig labels model modelArmorConfig safetySettings serviceTier
+store systemInstruction toolConfig tools
 """
 _COHERE = """
 citation_options documents frequency_penalty k logprobs max_tokens messages model p presence_penalty

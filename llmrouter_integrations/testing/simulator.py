@@ -71,7 +71,8 @@ class ProviderSimulator:
         self._server = LoopbackServer(self._respond)
         self._lock = threading.Lock()
         self._dead: socket.socket | None = None
-        self._default: Step = Brain()
+        self._brain = Brain()
+        self._default: Step = self._brain
         self._scripts: dict[str, list[Step]] = {}
         self._repeating: set[str] = set()
         self._requests: list[SimRequest] = []
@@ -167,7 +168,7 @@ class ProviderSimulator:
             self._scripts.clear()
             self._repeating.clear()
             self._requests.clear()
-            self._default = Brain()
+            self._default = self._brain = Brain()
             self._number = 0
 
     # -- records ---------------------------------------------------------------------------
@@ -248,9 +249,8 @@ class ProviderSimulator:
         def good() -> Exchange:
             spoiled: Step = fault.reply or self._default
             while not isinstance(spoiled, Reply):
-                if isinstance(spoiled, Fault):
-                    raise TypeError(f"{fault.name} spoils a good answer; the default gives none")
-                spoiled = spoiled(request)
+                chosen = self._brain if isinstance(spoiled, Fault) else spoiled
+                spoiled = chosen(request)
             return self._answer(spoiled, protocol, request, number)
 
         return faulted(fault, protocol, request, good)
