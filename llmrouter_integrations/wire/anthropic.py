@@ -34,6 +34,7 @@ from llmrouter_integrations.wire.checks import finished, json_body
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.claude import OTHER, ClaudeRules, claude_rules, sampling, thinking
 from llmrouter_integrations.wire.history import portable, split_system, tool_ids
+from llmrouter_integrations.wire.structured import CONTINUE, OPENING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,10 +65,6 @@ SERVICE_TIERS: Final[Mapping[str, str]] = {
     "standard": "standard_only",
     "standard_only": "standard_only",
 }
-CONTINUE: Final = (
-    "Your last message was cut off. Continue it from exactly where it stops, repeating nothing."
-)
-OPENING: Final = "(The conversation begins here.)"
 
 
 class AnthropicCodec:

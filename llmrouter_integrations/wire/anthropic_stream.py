@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from llmrouter_integrations.errors import ProtocolViolationError, TruncatedAnswerError
+from llmrouter_integrations.errors import (
+    AttemptError,
+    ProtocolViolationError,
+    TruncatedAnswerError,
+)
 from llmrouter_integrations.messages import (
     Chunk,
     OpaquePart,
@@ -30,7 +34,6 @@ from llmrouter_integrations.wire.structured import JSON_TOOL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmrouter_integrations.errors import AttemptError
     from llmrouter_integrations.messages import Delta
     from llmrouter_integrations.wire.base import Endpoint
 
@@ -55,8 +58,8 @@ class _Block:
 class AnthropicStream:
     """Turns server-sent events into chunks; block indices are the parts' indices.
 
-    What several events of one feed add goes into one chunk. An error event is raised at the next
-    call if the same feed brought content before it, so that nothing that came is lost.
+    What several events of one feed add goes into one chunk. A fault is raised at the next call if
+    the same feed brought something before it, so that nothing that came is lost.
     """
 
     __slots__ = (
@@ -117,45 +120,47 @@ class AnthropicStream:
 
     def _read(self, events: list[tuple[str, bytes]], *, last: bool = False) -> list[Chunk]:
         chunks: list[Chunk] = []
-        for _, payload in events:
-            if self._done:
-                break
-            try:
-                event = orjson.loads(payload)
-            except orjson.JSONDecodeError:
-                if last:
-                    break  # cut off in the middle of an event
-                raise ProtocolViolationError(
-                    "a stream event is not JSON", target=self._endpoint.name
-                ) from None
-            kind = event.get("type")
-            if kind == "content_block_delta":
-                self._block_delta(event)
-            elif kind == "content_block_start":
-                self._block_start(event)
-            elif kind == "content_block_stop":
-                self._block_stop(event)
-            elif kind == "message_delta":
-                self._said.update(event.get("delta") or {})
-                self._count(event.get("usage"))
-            elif kind == "message_stop":
-                self._flush(chunks)
-                chunks.append(self._end())
-            elif kind == "message_start":
-                message = event.get("message") or {}
-                self._said.update(message)
-                self._said.pop("content", None)
-                self._count(message.get("usage"))
-                chunks.append(Chunk(model=message.get("model"), id=message.get("id")))
-            elif kind == "error" or "error" in event:
-                failure = classify_payload(event, self._endpoint)
-                self._flush(chunks)
-                if not chunks:
-                    raise failure
-                self._failure = failure
-                break
+        try:
+            for _, payload in events:
+                self._event(payload, chunks, last=last)
+        except AttemptError as error:
+            error.target = self._endpoint.name
+            self._failure = error
         self._flush(chunks)
+        if self._failure is not None and not chunks:
+            raise self._failure
         return chunks
+
+    def _event(self, payload: bytes, chunks: list[Chunk], *, last: bool) -> None:
+        if self._done:
+            return
+        try:
+            event = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            if last:
+                return  # cut off in the middle of an event
+            raise ProtocolViolationError("a stream event is not JSON") from None
+        kind = event.get("type")
+        if kind == "content_block_delta":
+            self._block_delta(event)
+        elif kind == "content_block_start":
+            self._block_start(event)
+        elif kind == "content_block_stop":
+            self._block_stop(event)
+        elif kind == "message_delta":
+            self._said.update(event.get("delta") or {})
+            self._count(event.get("usage"))
+        elif kind == "message_stop":
+            self._flush(chunks)
+            chunks.append(self._end())
+        elif kind == "message_start":
+            message = event.get("message") or {}
+            self._said.update(message)
+            self._said.pop("content", None)
+            self._count(message.get("usage"))
+            chunks.append(Chunk(model=message.get("model"), id=message.get("id")))
+        elif kind == "error" or "error" in event:
+            raise classify_payload(event, self._endpoint)
 
     def _flush(self, chunks: list[Chunk]) -> None:
         if self._deltas:
@@ -173,9 +178,7 @@ class AnthropicStream:
             return
         block = self._blocks.get(index)
         if block is None:
-            raise ProtocolViolationError(
-                f"a piece of block {index} came before the block", target=self._endpoint.name
-            )
+            raise ProtocolViolationError(f"a piece of block {index} came before the block")
         if kind == "thinking_delta":
             if text := delta.get("thinking"):
                 self._deltas.append(ReasoningDelta(text, index, self._issuer))

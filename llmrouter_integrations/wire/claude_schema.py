@@ -44,6 +44,10 @@ _FORMATS: Final = frozenset(
 )
 _DEFINITIONS: Final = ("$defs", "definitions")
 
+MAX_OPTIONAL: Final = 10
+"""Optional properties in all. Each doubles the grammar, and one too large is refused; beyond this
+Vercel's AI SDK no longer asks Claude for a native schema either (its release notes, Nov 2026)."""
+
 
 class _Inexpressible(Exception):  # noqa: N818  (never leaves this module)
     pass
@@ -63,9 +67,21 @@ def closed_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         for pointer in definitions:
             _refuse_recursion(pointer, definitions, ())
-        return _close(schema)
+        closed = _close(schema)
     except _Inexpressible:
         return None
+    return closed if _optional(closed) <= MAX_OPTIONAL else None
+
+
+def _optional(schema: Any) -> int:
+    """Count the properties that may be left out, at every depth."""
+    if isinstance(schema, list):
+        return sum(_optional(part) for part in schema)
+    if not isinstance(schema, dict):
+        return 0
+    properties = schema.get("properties") or {}
+    here = len(properties) - len(schema.get("required") or ()) if properties else 0
+    return here + sum(_optional(part) for part in schema.values())
 
 
 def _refuse_recursion(pointer: str, definitions: Mapping[str, Any], above: tuple[str, ...]) -> None:

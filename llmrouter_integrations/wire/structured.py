@@ -1,4 +1,4 @@
-"""Structured answers from models that are held to no schema: by a forced tool, or by asking."""
+"""What is asked in words, or by a tool, of models that have no setting for it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from llmrouter_integrations.messages import OutputFormat
 
 __all__ = [
+    "CONTINUE",
     "JSON_TOOL",
     "JSON_TOOL_PURPOSE",
+    "OPENING",
     "call_instruction",
     "fits_tool",
     "json_instruction",
@@ -23,6 +25,12 @@ JSON_TOOL: Final = "json_answer"
 Its name is the whole agreement between writer and reader: a call of it is read as text.
 """
 JSON_TOOL_PURPOSE: Final = "Give the final answer, in this form."
+CONTINUE: Final = (
+    "Your last message was cut off. Continue it from exactly where it stops, repeating nothing."
+)
+"""The user's turn after an answer begun for a model that takes no such thing."""
+OPENING: Final = "(The conversation begins here.)"
+"""The user's turn before a conversation that the assistant opens."""
 
 
 def fits_tool(output: OutputFormat) -> bool:

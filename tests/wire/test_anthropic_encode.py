@@ -28,9 +28,9 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from llmrouter_integrations.wire.anthropic import CONTINUE, OPENING, AnthropicCodec
+from llmrouter_integrations.wire.anthropic import AnthropicCodec
 from llmrouter_integrations.wire.base import Endpoint
-from llmrouter_integrations.wire.structured import JSON_TOOL
+from llmrouter_integrations.wire.structured import CONTINUE, JSON_TOOL, OPENING
 
 CODEC = AnthropicCodec()
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

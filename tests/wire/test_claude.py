@@ -167,6 +167,11 @@ SCHEMAS = [
         None,
     ),
     ({"$ref": "https://x/y"}, None),
+    ({"type": "object", "properties": {f"p{i}": {"type": "null"} for i in range(11)}}, None),
+    (
+        {"type": "object", "properties": {"p": {}, "q": {}}, "required": ["p", "q"]},
+        closed(type="object", properties={"p": {}, "q": {}}, required=["p", "q"]),
+    ),
 ]  # fmt: skip
 
 

@@ -1,0 +1,199 @@
+"""AWS Bedrock's Converse and ConverseStream.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html, and botocore's
+model of the service (1.44), both read in November 2026.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import orjson
+
+from llmrouter_integrations import __version__
+from llmrouter_integrations.errors import ProtocolViolationError
+from llmrouter_integrations.http_messages import HttpRequest
+from llmrouter_integrations.messages import Adjustment, Message, Response, ToolCallPart
+from llmrouter_integrations.wire.aws_auth import authorisation, region_of
+from llmrouter_integrations.wire.base import Encoded
+from llmrouter_integrations.wire.bedrock_answer import (
+    ISSUER,
+    extra_of,
+    finish_reason_of,
+    read_block,
+    usage_of,
+)
+from llmrouter_integrations.wire.bedrock_blocks import ConverseWriter
+from llmrouter_integrations.wire.bedrock_messages import (
+    end_with_user,
+    forget_thinking,
+    why_no_thinking,
+    write_messages,
+    write_system,
+)
+from llmrouter_integrations.wire.bedrock_models import bedrock_rules
+from llmrouter_integrations.wire.bedrock_settings import converse_settings
+from llmrouter_integrations.wire.bedrock_stream import ConverseStream
+from llmrouter_integrations.wire.bedrock_tools import tool_config
+from llmrouter_integrations.wire.checks import finished, json_body
+from llmrouter_integrations.wire.classify import classify, classify_payload
+from llmrouter_integrations.wire.history import portable, split_system, tool_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llmrouter_integrations.errors import AttemptError
+    from llmrouter_integrations.http_messages import HttpResponse
+    from llmrouter_integrations.messages import Request
+    from llmrouter_integrations.wire.base import Endpoint
+
+__all__ = ["BedrockCodec"]
+
+TOOL_ID: Final = tool_ids(r"[a-zA-Z0-9_.:-]{1,64}", prefix="tooluse_")
+USER_AGENT: Final = f"llmrouter-integrations/{__version__}"
+
+SERVICE_TIERS: Final[Mapping[str, str]] = {
+    "default": "default",
+    "standard": "default",
+    "priority": "priority",
+    "flex": "flex",
+    "reserved": "reserved",
+}
+
+
+class BedrockCodec:
+    """Speaks ``POST /model/MODEL/converse`` and ``converse-stream``."""
+
+    protocol = "bedrock"
+
+    def encode(self, request: Request, endpoint: Endpoint, *, stream: bool) -> Encoded:
+        """Write and sign the request; see :class:`~llmrouter_integrations.wire.base.Codec`.
+
+        Raises:
+            AuthenticationError: There are neither key nor AWS credentials.
+            ConfigurationError: Nobody says which AWS region.
+            MissingExtraError: A signature is needed and botocore is not installed.
+        """
+        rules = bedrock_rules(endpoint.model)
+        history, changes = portable(request.messages, issuer=ISSUER, tool_id=TOOL_ID)
+        adjustments = list(changes)
+        abilities = endpoint.abilities
+        writer = ConverseWriter(
+            rules,
+            adjustments,
+            hears=abilities is not None and abilities.takes("audio") is True,
+        )
+        system_parts, turns = split_system(history)
+        system = write_system(writer, system_parts)
+        messages = write_messages(writer, turns, rules)
+        if not messages and system:
+            messages, system = [{"role": "user", "content": system}], []
+        tools = tool_config(request, endpoint, rules, writer)
+        settings = converse_settings(request, endpoint, rules, adjustments)
+        if rules.claude is not None:
+            settings.think(
+                request,
+                endpoint,
+                rules.claude,
+                adjustments,
+                blocked=why_no_thinking(messages, forced=tools.forced),
+                replays=writer.replays_thinking,
+            )
+            if settings.forgets:
+                forget_thinking(messages)
+        end_with_user(
+            messages,
+            adjustments,
+            may_prefill=rules.claude is not None
+            and rules.claude.prefill
+            and tools.text_format is None,
+        )
+        system += [{"text": said} for said in tools.instructions]
+        writer.limit_cache_points([tools.tools, system, *[m["content"] for m in messages]])
+
+        body: dict[str, Any] = {"messages": messages}
+        if system:
+            body["system"] = system
+        if settings.inference:
+            body["inferenceConfig"] = settings.inference
+        if tools.tools:
+            body["toolConfig"] = {"tools": tools.tools}
+            if tools.claude_choice is not None:
+                settings.more["tool_choice"] = tools.claude_choice
+            elif tools.choice is not None:
+                body["toolConfig"]["toolChoice"] = tools.choice
+        if tools.text_format is not None:
+            body["outputConfig"] = {"textFormat": tools.text_format}
+        if settings.more:
+            body["additionalModelRequestFields"] = settings.more
+        _service_tier(body, request, adjustments)
+        if request.extra:
+            for name in dict.fromkeys((ISSUER, endpoint.provider)):
+                body |= request.extra.get(name) or {}
+        return Encoded(
+            _post(endpoint, orjson.dumps(body), stream=stream), tuple(dict.fromkeys(adjustments))
+        )
+
+    def decode(self, http: HttpResponse, endpoint: Endpoint) -> Response:
+        """Read a whole answer; see :class:`~llmrouter_integrations.wire.base.Codec`."""
+        if not 200 <= http.status < 300:
+            raise self.error(http, endpoint)
+        body = json_body(http, endpoint)
+        message = body.get("output", {}).get("message") if isinstance(body, dict) else None
+        if not isinstance(message, dict) or not isinstance(message.get("content"), list):
+            if isinstance(body, dict) and ("message" in body or "error" in body):
+                raise classify_payload(body, endpoint)
+            raise ProtocolViolationError(
+                "the answer has no content", status=http.status, target=endpoint.name
+            )
+        parts = tuple(
+            [part for block in message["content"] if (part := read_block(block)) is not None]
+        )
+        stop = body.get("stopReason")
+        called = any(type(part) is ToolCallPart for part in parts)
+        return finished(
+            Response(
+                message=Message("assistant", parts),
+                finish_reason=finish_reason_of(stop, endpoint, called=called),
+                usage=usage_of(body.get("usage")),
+                model=endpoint.model,
+                provider=endpoint.provider,
+                target=endpoint.name,
+                id=http.headers.get("x-amzn-requestid"),
+                raw_finish_reason=stop,
+                extra=extra_of(body),
+            ),
+            endpoint,
+        )
+
+    def decoder(self, endpoint: Endpoint) -> ConverseStream:
+        """Begin to read a streamed answer."""
+        return ConverseStream(endpoint)
+
+    def error(self, http: HttpResponse, endpoint: Endpoint) -> AttemptError:
+        """Classify an answer whose status is not 2xx."""
+        return classify(http, endpoint)
+
+
+def _post(endpoint: Endpoint, body: bytes, *, stream: bool) -> HttpRequest:
+    base = endpoint.base_url or f"https://bedrock-runtime.{region_of(endpoint)}.amazonaws.com"
+    # ':' and the '/' of an ARN are escaped here; the signature escapes the path once more, as
+    # AWS does on its side for every service but S3.
+    model = quote(endpoint.model, safe="")
+    url = f"{base}/model/{model}/{'converse-stream' if stream else 'converse'}"
+    headers = [("content-type", "application/json"), ("user-agent", USER_AGENT)]
+    headers += endpoint.headers
+    headers += authorisation(endpoint, url, headers, body)
+    return HttpRequest("POST", url, tuple(headers), body)
+
+
+def _service_tier(body: dict[str, Any], request: Request, adjustments: list[Adjustment]) -> None:
+    asked = request.service_tier
+    if asked is None or asked == "auto":
+        return
+    tier = SERVICE_TIERS.get(asked)
+    if tier is None:
+        adjustments.append(Adjustment("service_tier", "dropped", "no such tier"))
+        return
+    body["serviceTier"] = {"type": tier}
