@@ -1,26 +1,29 @@
 """The router as LangChain applications use it: :class:`RoutedChatModel`."""
 
+# ruff: noqa: TC001, TC002, TC003  (pydantic and LangChain resolve the annotations at run time)
+
 from __future__ import annotations
 
 import difflib
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import Any, Literal, Self, cast
 from weakref import WeakKeyDictionary
 
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput
-from langchain_core.messages import AIMessage  # noqa: TC002  (LangChain resolves the hints of bind_tools)
-from langchain_core.runnables import Runnable  # noqa: TC002  (the same)
+from langchain_core.language_models.model_profile import ModelProfile
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
-from llmrouter_integrations.config import (
-    RouterConfig,  # noqa: TC001  (pydantic reads the fields' types)
-    TargetConfig,  # noqa: TC001  (the same)
-)
+from llmrouter_integrations.config import RouterConfig, TargetConfig
 from llmrouter_integrations.errors import ConfigurationError, RouterError
 from llmrouter_integrations.hints import EMPTY, Prefer, RoutingHints
 from llmrouter_integrations.langchain.errors import as_model_error
-from llmrouter_integrations.langchain.from_response import to_chunks, to_result
+from llmrouter_integrations.langchain.from_response import Form, to_chunks, to_result
 from llmrouter_integrations.langchain.hints import FORM, KWARG, HintedChatModel
 from llmrouter_integrations.langchain.profile import common_profile
 from llmrouter_integrations.langchain.settings import (
@@ -33,19 +36,9 @@ from llmrouter_integrations.langchain.settings import (
 from llmrouter_integrations.langchain.structured import Method, structured, structured_kwargs
 from llmrouter_integrations.langchain.to_request import to_request
 from llmrouter_integrations.langchain.tools import AnyTool, choice_kwarg, tools_kwarg
+from llmrouter_integrations.messages import Chunk, Request
 from llmrouter_integrations.router import Router
 from llmrouter_integrations.routing.features import estimate_tokens, read_features
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
-
-    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-    from langchain_core.language_models.model_profile import ModelProfile
-    from langchain_core.messages import BaseMessage
-    from langchain_core.outputs import ChatGenerationChunk, ChatResult
-
-    from llmrouter_integrations.langchain.from_response import Form
-    from llmrouter_integrations.messages import Chunk, Request
 
 __all__ = ["RoutedChatModel"]
 

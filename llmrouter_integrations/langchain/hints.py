@@ -6,27 +6,24 @@ caller started without a copied context (a bare ``ThreadPoolExecutor`` or ``run_
 there, pass ``config`` or ``hints=`` along.
 """
 
+# ruff: noqa: TC002, TC003  (LangChain resolves the annotations at run time)
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Final
+from uuid import UUID
 
-from langchain_core.callbacks import BaseCallbackManager
-from langchain_core.language_models import BaseChatModel
+from langchain_core.callbacks import BaseCallbackManager, Callbacks
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.outputs import LLMResult
+from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
 from llmrouter_integrations.errors import RouterError
 from llmrouter_integrations.hints import PREFIX, RoutingHints
 from llmrouter_integrations.langchain.errors import as_model_error
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
-    from uuid import UUID
-
-    from langchain_core.callbacks import Callbacks
-    from langchain_core.language_models import LanguageModelInput
-    from langchain_core.messages import AIMessageChunk, BaseMessage
-    from langchain_core.outputs import LLMResult
-    from langchain_core.runnables import RunnableConfig
 
 __all__ = ["FORM", "KWARG", "HintedChatModel", "settle_hints"]
 

@@ -79,7 +79,7 @@ def _said(of: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in of.items()
-        if not (value is None or value is False or value == "" or value == {})
+        if not (value is None or value is False or value in ("", {}))
     }
 
 

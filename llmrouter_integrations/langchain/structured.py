@@ -136,7 +136,11 @@ class StructuredOutputParser(BaseCumulativeTransformOutputParser[Any]):
             return None
         try:
             value = self._value(generation.text, message, unfinished=unfinished)
-            return value if self.cls is None or value is None else _make(self.cls, value)
+            if self.cls is not None:
+                return _make(self.cls, value)
+            if isinstance(value, dict) or unfinished:
+                return value
+            raise ValueError("it is no JSON object")  # noqa: TRY004, TRY301  (handled below, with all other faults)
         except ValueError as error:
             if unfinished:
                 return None

@@ -337,9 +337,7 @@ def test_an_edit_has_the_last_word():
     assert parts_of(corrected)[-1] == ToolCallPart("c1", "look", '{"city":"Rom"}')
     rejected = message.model_copy(update={"tool_calls": []})
     assert parts_of(rejected) == (THOUGHT, TextPart("call 555-1234"))
-    silent = message.model_copy(
-        update={"additional_kwargs": {KEY: message.additional_kwargs[KEY]}}
-    )
+    silent = message.model_copy(update={"additional_kwargs": {KEY: message.additional_kwargs[KEY]}})
     assert parts_of(silent) == (TextPart("call 555-1234"), CALL)
 
 

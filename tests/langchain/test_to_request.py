@@ -63,7 +63,13 @@ def read(message):
             AIMessage(
                 "",
                 invalid_tool_calls=[
-                    {"name": "f", "args": '{"a', "id": "c2", "error": None, "type": "invalid_tool_call"}
+                    {
+                        "name": "f",
+                        "args": '{"a',
+                        "id": "c2",
+                        "error": None,
+                        "type": "invalid_tool_call",
+                    }
                 ],
             ),
             Message("assistant", (ToolCallPart("c2", "f", '{"a'),)),
@@ -133,7 +139,10 @@ def test_messages(message, expected):
             AudioPart("UklG", media_type="audio/mpeg"),
         ),
         (
-            {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBE"}},
+            {
+                "type": "file",
+                "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBE"},
+            },
             FilePart("JVBE", media_type="application/pdf", name="a.pdf"),
         ),
         ({"type": "file", "file": {"file_id": "f1"}}, FilePart(file_id="f1", issuer="openai")),
@@ -145,11 +154,22 @@ def test_messages(message, expected):
             FilePart(url="https://x/a.pdf", name="a.pdf"),
         ),
         (
-            {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": "E"},
+            {
+                "type": "reasoning",
+                "id": "rs_1",
+                "summary": [{"type": "summary_text", "text": "hm"}],
+                "encrypted_content": "E",
+            },
             ReasoningPart("hm", "openai", "E", item_id="rs_1"),
         ),
         (
-            {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"a":1}', "id": "fc_1"},
+            {
+                "type": "function_call",
+                "call_id": "c1",
+                "name": "f",
+                "arguments": '{"a":1}',
+                "id": "fc_1",
+            },
             ToolCallPart("c1", "f", '{"a":1}', item_id="fc_1", issuer="openai"),
         ),
         (
@@ -175,7 +195,10 @@ def test_messages(message, expected):
             FilePart(text="words", media_type="text/plain", name="T", citations=True),
         ),
         (
-            {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "a"}, "b"]}},
+            {
+                "type": "document",
+                "source": {"type": "content", "content": [{"type": "text", "text": "a"}, "b"]},
+            },
             FilePart(text="a\nb", media_type="text/plain"),
         ),
         (
@@ -183,7 +206,12 @@ def test_messages(message, expected):
             FilePart(url="https://x/a.pdf"),
         ),
         (
-            {"type": "search_result", "source": "https://x", "title": "T", "content": [{"type": "text", "text": "found"}]},
+            {
+                "type": "search_result",
+                "source": "https://x",
+                "title": "T",
+                "content": [{"type": "text", "text": "found"}],
+            },
             FilePart(text="found", media_type="text/plain", name="T"),
         ),
         (
@@ -197,7 +225,10 @@ def test_messages(message, expected):
         ({"type": "tool_use", "id": "c1", "name": "f", "input": {}}, ToolCallPart("c1", "f", "{}")),
         (
             {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}},
-            OpaquePart("anthropic", {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}}),
+            OpaquePart(
+                "anthropic",
+                {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}},
+            ),
         ),
         # Mistral, Bedrock, Gemini
         (
@@ -226,7 +257,10 @@ def test_messages(message, expected):
             {"type": "image", "source_type": "base64", "data": PNG, "mime_type": "image/png"},
             ImagePart(PNG, media_type="image/png"),
         ),
-        ({"type": "image", "source_type": "url", "url": "https://x/y"}, ImagePart(url="https://x/y")),
+        (
+            {"type": "image", "source_type": "url", "url": "https://x/y"},
+            ImagePart(url="https://x/y"),
+        ),
         ({"type": "file", "source_type": "id", "id": "f1"}, FilePart(file_id="f1")),
         (
             {"type": "file", "source_type": "text", "text": "words", "mime_type": "text/plain"},
@@ -243,7 +277,12 @@ def test_messages(message, expected):
             FilePart("AAAA", media_type="video/webm"),
         ),
         (
-            {"type": "file", "base64": "JVBE", "mime_type": "application/pdf", "extras": {"filename": "a.pdf"}},
+            {
+                "type": "file",
+                "base64": "JVBE",
+                "mime_type": "application/pdf",
+                "extras": {"filename": "a.pdf"},
+            },
             FilePart("JVBE", media_type="application/pdf", name="a.pdf"),
         ),
         ({"type": "file", "file_id": "f1"}, FilePart(file_id="f1")),
@@ -252,19 +291,30 @@ def test_messages(message, expected):
             FilePart(text="words", media_type="text/plain", name="T"),
         ),
         (
-            {"type": "text", "text": "a", "annotations": [{"type": "citation", "url": "u", "title": "t", "start_index": 0, "end_index": 1}]},
+            {
+                "type": "text",
+                "text": "a",
+                "annotations": [
+                    {"type": "citation", "url": "u", "title": "t", "start_index": 0, "end_index": 1}
+                ],
+            },
             TextPart("a", (Citation("u", "t", None, 0, 1),)),
         ),
         ({"type": "reasoning", "reasoning": "hm", "id": "lc_1"}, ReasoningPart("hm")),
         ({"type": "refusal", "refusal": "No."}, RefusalPart("No.")),
         ({"type": "tool_call", **CALL}, CALL_PART),
         (
-            {"type": "non_standard", "value": {"type": "thinking", "thinking": "hm", "signature": "S"}},
+            {
+                "type": "non_standard",
+                "value": {"type": "thinking", "thinking": "hm", "signature": "S"},
+            },
             ReasoningPart("hm", "anthropic", "S"),
         ),
         (
             {"type": "server_tool_call", "id": "s", "name": "n", "args": {}},
-            OpaquePart("langchain", {"type": "server_tool_call", "id": "s", "name": "n", "args": {}}),
+            OpaquePart(
+                "langchain", {"type": "server_tool_call", "id": "s", "name": "n", "args": {}}
+            ),
         ),
         ({"type": "hologram", "x": 1}, OpaquePart("langchain", {"type": "hologram", "x": 1})),
     ],
@@ -297,7 +347,11 @@ def test_tool_results_in_a_users_turn_become_a_tool_turn():
     message = HumanMessage(
         [
             {"type": "tool_result", "tool_use_id": "c1", "content": "18 C", "is_error": True},
-            {"type": "tool_result", "tool_use_id": "c2", "content": [{"type": "text", "text": "ok"}]},
+            {
+                "type": "tool_result",
+                "tool_use_id": "c2",
+                "content": [{"type": "text", "text": "ok"}],
+            },
             {"type": "text", "text": "and now?"},
         ]
     )
@@ -316,7 +370,9 @@ def test_tool_results_in_a_users_turn_become_a_tool_turn():
 
 
 def test_old_function_calls_get_an_id_that_ties_them_to_their_result():
-    call = AIMessage("", additional_kwargs={"function_call": {"name": "f", "arguments": '{"a": 1}'}})
+    call = AIMessage(
+        "", additional_kwargs={"function_call": {"name": "f", "arguments": '{"a": 1}'}}
+    )
     first, second = messages_from([call, FunctionMessage("2", name="f")])
     assert first.parts == (ToolCallPart("function_f_0", "f", '{"a": 1}'),)
     assert second.parts == (ToolResultPart("function_f_0", (TextPart("2"),), "f"),)
@@ -340,7 +396,9 @@ def test_a_call_that_was_edited_is_sent_as_edited_and_where_it_stood():
         (
             {"reasoning_details": [{"type": "reasoning.text"}]},
             {},
-            ReasoningPart(issuer="openrouter", raw={"reasoning_details": [{"type": "reasoning.text"}]}),
+            ReasoningPart(
+                issuer="openrouter", raw={"reasoning_details": [{"type": "reasoning.text"}]}
+            ),
         ),
         (
             {"reasoning": {"id": "rs_1", "summary": [{"text": "hm"}], "encrypted_content": "E"}},
