@@ -2,7 +2,8 @@
 
 The form is that of OpenAI's chat completions, with what its relatives add to it:
 ``reasoning_content`` and ``reasoning`` (DeepSeek, Groq, Ollama), ``reasoning_details``
-(OpenRouter) and ``cache_control`` on a part or a message (Anthropic, OpenRouter).
+(OpenRouter), ``thinking`` parts (Mistral, Anthropic) and ``cache_control`` on a part or a message
+(Anthropic, OpenRouter).
 """
 
 from __future__ import annotations
@@ -217,8 +218,8 @@ def _field(part: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
     return value
 
 
-def _string(of: Mapping[str, Any], key: str, where: str) -> str:
-    value = of.get(key)
+def _string(of: Any, key: str, where: str) -> str:
+    value = of.get(key) if isinstance(of, Mapping) else None
     if not isinstance(value, str):
         raise bad(f"{where}.{key}", f"must be a string, not {_kind(value)}")
     return value
@@ -280,10 +281,22 @@ def _file(part: Mapping[str, Any], where: str) -> Part:
     return FilePart(data=data, name=name, media_type=media_type or "application/pdf")
 
 
+def _thinking(part: Mapping[str, Any], where: str) -> Part:
+    """Read a thinking part: a list of texts is Mistral's, a signed text Anthropic's."""
+    thought = part.get("thinking")
+    if isinstance(thought, list):
+        pieces = [_string(piece, "text", f"{where}.thinking") for piece in thought]
+        return ReasoningPart("".join(pieces), issuer="mistral")
+    text = _string(part, "thinking", where)
+    signature = _string(part, "signature", where) if part.get("signature") else None
+    return ReasoningPart(text, "anthropic" if signature else None, signature)
+
+
 _PARTS: dict[str, Callable[[Mapping[str, Any], str], Part]] = {
     "text": _text,
     "image_url": _image,
     "input_audio": _audio,
     "file": _file,
     "refusal": _refusal,
+    "thinking": _thinking,
 }

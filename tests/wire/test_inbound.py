@@ -103,6 +103,19 @@ def user(*parts):
             Message("assistant", (ReasoningPart("hm"), HI)),
         ),
         (
+            [
+                {
+                    "role": "assistant",
+                    "content": [part("thinking", thinking=[part("text", text="h")])],
+                }
+            ],
+            Message("assistant", (ReasoningPart("h", "mistral"),)),
+        ),
+        (
+            [{"role": "assistant", "content": [part("thinking", thinking="h", signature="s")]}],
+            Message("assistant", (ReasoningPart("h", "anthropic", "s"),)),
+        ),
+        (
             [{"role": "assistant", "refusal": "no"}],
             Message("assistant", (RefusalPart("no"),)),
         ),
@@ -206,6 +219,7 @@ def test_messages(items, expected):
         ([{"role": "assistant", "content": "", "refusal": 1}], "refusal must be a string"),
         ([{"role": "assistant", "content": "", "reasoning": 1}], "must be a string, not int"),
         ([{"role": "assistant", "content": "", "reasoning_details": "x"}], "must be a list"),
+        (user(part("thinking", thinking=[1])), r"content\[0\].thinking.text must be a string"),
         ([{"role": "tool", "content": "hi"}], r"messages\[0\].tool_call_id is missing"),
     ],
 )
@@ -362,7 +376,9 @@ json_values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["type", "text", "image_url", "url", "id", "function", "name"]),
+            st.sampled_from(
+                ["type", "text", "image_url", "url", "id", "function", "name", "thinking"]
+            ),
             inner,
             max_size=4,
         )
