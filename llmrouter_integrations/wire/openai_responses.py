@@ -8,6 +8,7 @@ provider (``store: false``): a conversation is sent whole, its reasoning in encr
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -82,7 +83,11 @@ class OpenAIResponsesCodec:
         if _asks_for_any_json(body):
             # the word must stand in the input, and instructions are no part of that
             body["input"] = writer.write(history)
-            writer.items += [{"role": "developer", "content": text} for text in told]
+            if request.output is not None and (
+                request.output.kind == "json_schema" or not _says_json(writer.items)
+            ):
+                told.append(json_instruction(request.output))
+            writer.items[:0] = [{"role": "system", "content": text} for text in told]
         else:
             instructions, turns = writer.instructions(history)
             instructions = "\n\n".join([text for text in (instructions, *told) if text])
@@ -91,7 +96,7 @@ class OpenAIResponsesCodec:
             body["input"] = writer.write(turns)
 
         include: list[str] = []
-        if dialect.encrypted and terms.encrypts:
+        if dialect.reasoning == "encrypted" and terms.encrypts:
             include.append("reasoning.encrypted_content")
         if effort is not None:
             body["reasoning"] = {"effort": effort}
@@ -104,10 +109,9 @@ class OpenAIResponsesCodec:
         if request.extra:
             for name in dict.fromkeys((self.protocol, endpoint.provider)):
                 body |= request.extra.get(name) or {}
+        url = _url(endpoint.base_url, dialect.path, str(endpoint.options.get("api_version") or ""))
         return Encoded(
-            HttpRequest(
-                "POST", _url(endpoint, dialect), _headers(endpoint, dialect), orjson.dumps(body)
-            ),
+            HttpRequest("POST", url, _headers(endpoint, dialect), orjson.dumps(body)),
             tuple(dict.fromkeys(adjustments)),
         )
 
@@ -203,15 +207,20 @@ def _output(
             form["description"] = output.description
         body["text"] = {"format": form}
         return
-    told.append(json_instruction(output))
     if terms.schema != "words" and (output.kind == "json_object" or fits_tool(output)):
         body["text"] = {"format": {"type": "json_object"}}
+    else:
+        told.append(json_instruction(output))
     if output.kind == "json_schema" or terms.schema == "words":
         adjustments.append(Adjustment("output", "translated", "the form is asked for in words"))
 
 
 def _asks_for_any_json(body: dict[str, Any]) -> bool:
     return bool("text" in body and body["text"]["format"]["type"] == "json_object")
+
+
+def _says_json(items: list[dict[str, Any]]) -> bool:
+    return b"json" in orjson.dumps(items).lower()
 
 
 def _tools(
@@ -224,7 +233,7 @@ def _tools(
     tools: list[dict[str, Any]] = []
     for tool in request.tools:
         if not isinstance(tool, NativeTool):
-            tools.append(_function(tool, dialect, adjustments))
+            tools.append(_function(tool, adjustments))
         elif tool.issuer in (dialect.issuer, endpoint.provider, "openai-responses"):
             tools.append(dict(tool.payload))
         else:
@@ -233,9 +242,9 @@ def _tools(
         body["tools"] = tools
 
 
-def _function(tool: Tool, dialect: Dialect, adjustments: list[Adjustment]) -> dict[str, Any]:
-    schema: Any = tool.parameters or NO_PARAMETERS
-    strict = strict_schema(dict(schema)) if tool.strict and dialect.strict else None
+def _function(tool: Tool, adjustments: list[Adjustment]) -> dict[str, Any]:
+    schema = dict(tool.parameters) or NO_PARAMETERS
+    strict = strict_schema(schema) if tool.strict else None
     if tool.strict and strict is None:
         adjustments.append(
             Adjustment("tools.strict", "dropped", f"{tool.name}'s schema has no strict form")
@@ -350,12 +359,12 @@ def _parameters(
     )
 
 
-def _url(endpoint: Endpoint, dialect: Dialect) -> str:
+@lru_cache(maxsize=256)
+def _url(base: str, path: str, version: str) -> str:
     """Append what the base URL lacks; Azure's dated versions have an address of their own."""
-    base, path = endpoint.base_url, dialect.path
-    version = str(endpoint.options.get("api_version") or "")
     if path != "/responses" and version[:1].isdigit():
         path = "/openai/responses"
+        base = base.removesuffix("/v1")
     shared = next((i for i in range(len(path), 0, -1) if base.endswith(path[:i])), 0)
     url = base + path[shared:]
     return f"{url}?api-version={version}" if version and path != "/responses" else url

@@ -34,8 +34,8 @@ class Dialect:
         issuer: Who can read back reasoning, files and items of its answers.
         key_header: Where the key goes.
         path: What the address ends in; only what is missing of it is appended.
-        encrypted: Whether reasoning comes encrypted when asked for, and is given back so.
-        plain_reasoning: Whether reasoning is given back in plain words.
+        reasoning: How reasoning is given back: encrypted, which must be asked for, or in words.
+        developer: Whether the developer role is known; else its turns are system turns.
         media: Of "image", "audio", "file": what a user's message may hold.
         rich_results: Whether a tool's result may hold images and files.
         native_items: Whether its own items (searches, ...) may be given back.
@@ -43,25 +43,23 @@ class Dialect:
             not: OpenAI looks for the neighbours of an item that bears one.
         calls_last: Whether an assistant's turn must end with its tool calls.
         forced_call: Whether a tool call can be forced; "unless_reasoning": not while it reasons.
-        strict: Whether ``strict`` is understood.
         user: What it calls the end user's id.
         service_tier: Whether OpenAI's words for it are understood.
         min_output: The least ``max_output_tokens`` it takes.
-        terms: Of the models of which no more is known.
+        terms: Of all models that reason or might, where it makes up for what differs among them.
     """
 
     issuer: str = "openai"
     key_header: Literal["authorization", "api-key"] = "authorization"
     path: str = "/responses"
-    encrypted: bool = True
-    plain_reasoning: bool = False
+    reasoning: Literal["encrypted", "words"] = "encrypted"
+    developer: bool = True
     media: frozenset[str] = frozenset({"image", "file"})
     rich_results: bool = True
     native_items: bool = True
     item_ids: bool = False
     calls_last: bool = False
     forced_call: Literal["yes", "unless_reasoning"] = "yes"
-    strict: bool = True
     user: Literal["safety_identifier", "user"] = "user"
     service_tier: bool = False
     min_output: int = 1
@@ -149,8 +147,8 @@ _MODELS: Final[tuple[tuple[str, ModelTerms], ...]] = (
 
 _OPENAI: Final = Dialect(user="safety_identifier", service_tier=True, min_output=16)
 _OTHER: Final = Dialect(
-    encrypted=False,
-    plain_reasoning=True,
+    reasoning="words",
+    developer=False,
     rich_results=False,
     native_items=False,
     item_ids=True,
@@ -162,8 +160,8 @@ _DIALECTS: Final[Mapping[str, Dialect]] = {
     "azure": replace(_OPENAI, key_header="api-key", path="/openai/v1/responses", user="user"),
     "xai": Dialect(media=frozenset({"image"}), rich_results=False),
     "deepseek": Dialect(
-        encrypted=False,
-        plain_reasoning=True,
+        reasoning="words",
+        developer=False,
         item_ids=True,
         media=frozenset(),
         rich_results=False,
@@ -199,11 +197,11 @@ def terms_of(endpoint: Endpoint) -> ModelTerms:
 
     An Azure deployment may bear any name.
     """
-    dialect = dialect_of(endpoint.provider)
-    terms = dialect.terms or _named_terms(endpoint.model)
-    if terms is not None and dialect.terms is None:
-        return terms
-    return _able(terms or UNKNOWN, endpoint)
+    general = dialect_of(endpoint.provider).terms
+    named = _named_terms(endpoint.model)
+    if named is not None and (general is None or not named.reasons):
+        return named
+    return _able(general or UNKNOWN, endpoint)
 
 
 def _able(terms: ModelTerms, endpoint: Endpoint) -> ModelTerms:

@@ -79,7 +79,8 @@ class InputWriter:
             elif message.role == "tool":
                 self._results(message.parts)
             elif content := self._content(message.parts):
-                self.items.append({"role": message.role, "content": content})
+                known = message.role != "developer" or self._dialect.developer
+                self.items.append({"role": message.role if known else "system", "content": content})
         for block in self._marked[:-MAX_CACHE_POINTS]:
             del block["prompt_cache_breakpoint"]
         return self.items
@@ -146,21 +147,19 @@ class InputWriter:
     def _reasoning(self, part: ReasoningPart) -> None:
         raw = part.raw
         item: dict[str, Any] = {"type": "reasoning", "summary": raw.get("summary", [])}
-        if self._dialect.encrypted:
+        if self._dialect.item_ids:
+            item["id"] = part.item_id or f"rs_{len(self.items)}"
+        if raw.get("content"):
+            item["content"] = raw["content"]
+        if self._dialect.reasoning == "encrypted":
             if not part.signature:
                 self._adjust("reasoning", "it came without the encrypted form that is read back")
                 return
+            item["encrypted_content"] = part.signature
             if part.text and not raw:
                 item["summary"] = [{"type": "summary_text", "text": part.text}]
-            item["encrypted_content"] = part.signature
-        elif self._dialect.plain_reasoning:
-            if not part.text:
-                return
-            item["content"] = raw.get("content") or [{"type": "reasoning_text", "text": part.text}]
-        if raw.get("content") and self._dialect.encrypted:
-            item["content"] = raw["content"]
-        if self._dialect.item_ids:
-            item["id"] = part.item_id or f"rs_{len(self.items)}"
+        elif not raw and part.text:
+            item["content"] = [{"type": "reasoning_text", "text": part.text}]
         self.items.append(item)
 
     def _results(self, parts: Sequence[Part]) -> None:
