@@ -89,7 +89,9 @@ class OpenAIChatCodec:
                 body["stream_options"] = _USAGE_TOO
         if request.extra:
             _add_extra(body, request.extra, endpoint, dialect, adjustments)
-        http = HttpRequest("POST", _url(endpoint), _headers(endpoint, dialect), orjson.dumps(body))
+        http = HttpRequest(
+            "POST", _url(endpoint), _headers(endpoint, dialect), orjson.dumps(body, default=dict)
+        )
         return Encoded(http, tuple(adjustments))
 
     def decode(self, http: HttpResponse, endpoint: Endpoint) -> Response:

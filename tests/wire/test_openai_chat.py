@@ -1,6 +1,7 @@
 """Chat completions: what is sent, to whom and how; whole answers."""
 
 import json
+from types import MappingProxyType
 
 import orjson
 import pytest
@@ -210,6 +211,17 @@ def test_a_tool_without_parameters_has_an_empty_schema():
     assert body["tools"] == [
         {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
     ]  # fmt: skip
+
+
+def test_any_mapping_is_written():
+    tools = (
+        Tool("f", "", MappingProxyType(SCHEMA)),
+        NativeTool("vllm", MappingProxyType({"a": 1})),
+    )
+    body, _ = encode(ask(tools=tools, output=OutputFormat()), "vllm/m")
+    assert body["tools"][0]["function"]["parameters"] == SCHEMA
+    assert body["tools"][1] == {"a": 1}
+    assert body["response_format"]["json_schema"]["schema"] == {}
 
 
 @pytest.mark.parametrize(
