@@ -48,6 +48,8 @@ __all__ = ["AnthropicCodec"]
 
 VERSION: Final = "2023-06-01"
 BINDING_BETA: Final = "thinking-binding-controls-2026-08-01"
+MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError)
+"""What reading JSON of another shape than promised comes to."""
 TOOL_ID: Final = tool_ids(r"[a-zA-Z0-9_-]{1,64}", prefix="toolu_")
 USER_AGENT: Final = f"llmrouter-integrations/{__version__}"
 
@@ -152,33 +154,12 @@ class AnthropicCodec:
         if not 200 <= http.status < 300:
             raise self.error(http, endpoint)
         body = json_body(http, endpoint)
-        if not isinstance(body, dict) or not isinstance(body.get("content"), list):
-            if isinstance(body, dict) and "error" in body:
-                raise classify_payload(body, endpoint)
+        try:
+            return finished(_response(body, endpoint), endpoint)
+        except MISSHAPEN as error:
             raise ProtocolViolationError(
-                "the answer has no content", status=http.status, target=endpoint.name
-            )
-        issuer = issuer_of(endpoint)
-        parts = tuple(
-            [part for block in body["content"] if (part := read_block(block, issuer)) is not None]
-        )
-        stop_reason = body.get("stop_reason")
-        called = any(type(part) is ToolCallPart for part in parts)
-        message_id = body.get("id")
-        return finished(
-            Response(
-                message=Message("assistant", parts, id=message_id),
-                finish_reason=finish_reason_of(stop_reason, called=called),
-                usage=usage_of(body.get("usage")),
-                model=body.get("model") or endpoint.model,
-                provider=endpoint.provider,
-                target=endpoint.name,
-                id=message_id,
-                raw_finish_reason=stop_reason,
-                extra=extra_of(body, body.get("usage")),
-            ),
-            endpoint,
-        )
+                f"the answer is not in Anthropic's form: {error}", target=endpoint.name
+            ) from error
 
     def decoder(self, endpoint: Endpoint) -> AnthropicStream:
         """Begin to read a streamed answer."""
@@ -187,6 +168,29 @@ class AnthropicCodec:
     def error(self, http: HttpResponse, endpoint: Endpoint) -> AttemptError:
         """Classify an answer whose status is not 2xx."""
         return classify(http, endpoint)
+
+
+def _response(body: Any, endpoint: Endpoint) -> Response:
+    if "content" not in body and "error" in body:
+        raise classify_payload(body, endpoint)
+    issuer = issuer_of(endpoint)
+    parts = tuple(
+        [part for block in body["content"] if (part := read_block(block, issuer)) is not None]
+    )
+    stop_reason = body.get("stop_reason")
+    called = any(type(part) is ToolCallPart for part in parts)
+    message_id = body.get("id")
+    return Response(
+        message=Message("assistant", parts, id=message_id),
+        finish_reason=finish_reason_of(stop_reason, called=called),
+        usage=usage_of(body.get("usage")),
+        model=body.get("model") or endpoint.model,
+        provider=endpoint.provider,
+        target=endpoint.name,
+        id=message_id,
+        raw_finish_reason=stop_reason,
+        extra=extra_of(body, body.get("usage")),
+    )
 
 
 def _system(writer: BlockWriter, parts: tuple[Any, ...]) -> list[dict[str, Any]]:

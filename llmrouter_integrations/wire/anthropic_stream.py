@@ -126,6 +126,10 @@ class AnthropicStream:
         except AttemptError as error:
             error.target = self._endpoint.name
             self._failure = error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            self._failure = ProtocolViolationError(
+                f"a stream event is not in Anthropic's form: {error}", target=self._endpoint.name
+            )
         self._flush(chunks)
         if self._failure is not None and not chunks:
             raise self._failure

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BedrockCodec"]
 
+MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError)
+"""What reading JSON of another shape than promised comes to."""
 TOOL_ID: Final = tool_ids(r"[a-zA-Z0-9_.:-]{1,64}", prefix="tooluse_")
 USER_AGENT: Final = f"llmrouter-integrations/{__version__}"
 
@@ -140,32 +142,12 @@ class BedrockCodec:
         if not 200 <= http.status < 300:
             raise self.error(http, endpoint)
         body = json_body(http, endpoint)
-        message = body.get("output", {}).get("message") if isinstance(body, dict) else None
-        if not isinstance(message, dict) or not isinstance(message.get("content"), list):
-            if isinstance(body, dict) and ("message" in body or "error" in body):
-                raise classify_payload(body, endpoint)
+        try:
+            return finished(_response(http, body, endpoint), endpoint)
+        except MISSHAPEN as error:
             raise ProtocolViolationError(
-                "the answer has no content", status=http.status, target=endpoint.name
-            )
-        parts = tuple(
-            [part for block in message["content"] if (part := read_block(block)) is not None]
-        )
-        stop = body.get("stopReason")
-        called = any(type(part) is ToolCallPart for part in parts)
-        return finished(
-            Response(
-                message=Message("assistant", parts),
-                finish_reason=finish_reason_of(stop, endpoint, called=called),
-                usage=usage_of(body.get("usage")),
-                model=endpoint.model,
-                provider=endpoint.provider,
-                target=endpoint.name,
-                id=http.headers.get("x-amzn-requestid"),
-                raw_finish_reason=stop,
-                extra=extra_of(body),
-            ),
-            endpoint,
-        )
+                f"the answer is not in Converse's form: {error}", target=endpoint.name
+            ) from error
 
     def decoder(self, endpoint: Endpoint) -> ConverseStream:
         """Begin to read a streamed answer."""
@@ -174,6 +156,26 @@ class BedrockCodec:
     def error(self, http: HttpResponse, endpoint: Endpoint) -> AttemptError:
         """Classify an answer whose status is not 2xx."""
         return classify(http, endpoint)
+
+
+def _response(http: HttpResponse, body: Any, endpoint: Endpoint) -> Response:
+    if "output" not in body and ("message" in body or "error" in body):
+        raise classify_payload(body, endpoint)
+    content = body["output"]["message"]["content"]
+    parts = tuple([part for block in content if (part := read_block(block)) is not None])
+    stop = body.get("stopReason")
+    called = any(type(part) is ToolCallPart for part in parts)
+    return Response(
+        message=Message("assistant", parts),
+        finish_reason=finish_reason_of(stop, endpoint, called=called),
+        usage=usage_of(body.get("usage")),
+        model=endpoint.model,
+        provider=endpoint.provider,
+        target=endpoint.name,
+        id=http.headers.get("x-amzn-requestid"),
+        raw_finish_reason=stop,
+        extra=extra_of(body),
+    )
 
 
 def _post(endpoint: Endpoint, body: bytes, *, stream: bool) -> HttpRequest:

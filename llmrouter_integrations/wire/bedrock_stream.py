@@ -113,6 +113,10 @@ class ConverseStream:
         except AttemptError as error:
             error.target = self._endpoint.name
             self._failure = error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            self._failure = ProtocolViolationError(
+                f"a stream event is not in Converse's form: {error}", target=self._endpoint.name
+            )
         if self._deltas:
             chunks.append(Chunk(tuple(self._deltas)))
             self._deltas.clear()

@@ -331,6 +331,47 @@ def test_streamed_and_whole_answers_are_the_same(blocks, stop, pieces):
         assert fold(read(data)) == replace(expected, provider="", target="")
 
 
+def blamed(attempt):
+    """The target that an error of ours names; any other error is a fault of the codec."""
+    try:
+        attempt()
+    except errors.AttemptError as error:
+        return error.target
+    return None
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.integers(0, 3), st.sampled_from(["", "x", "text", "tool_use", "thinking"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=2),
+        st.dictionaries(
+            st.sampled_from(
+                ["type", "content", "text", "input", "citations", "usage", "input_tokens", "stop_reason", "delta", "index", "content_block", "message", "error", "thinking", "partial_json"]
+            ),
+            inner,
+            max_size=3,
+        ),
+    ),
+    max_leaves=12,
+)  # fmt: skip
+events = st.tuples(
+    st.sampled_from(
+        ["message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop", "error"]
+    ),
+    st.dictionaries(st.sampled_from(["index", "delta", "content_block", "message", "usage", "error"]), json_values),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(json_values, st.lists(events, max_size=4))
+def test_json_of_any_shape_is_an_answer_or_an_error_of_ours(value, sent):
+    wrapped = {"content": [value], "usage": value}
+    data = b"".join(event(kind, **fields) for kind, fields in sent)
+    data += b"data: " + orjson.dumps(value) + b"\n\n"
+    for attempt in (lambda: whole(value), lambda: whole(wrapped), lambda: read(data)):
+        assert blamed(attempt) in (None, "primary")
+
+
 TEXT_STREAM = streamed(message(TEXT))
 
 
