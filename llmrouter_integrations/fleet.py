@@ -198,7 +198,7 @@ def discover(
         if info.local or registry.default_base_url(info, env) is None:
             continue  # Azure: its deployments have names that only the user knows
         looked.append(info.key_env[0])
-        if any(env.get(name, "").strip() for name in info.key_env):
+        if any(env.get(name, "").strip() for name in (*info.key_env, *info.credentials_env)):
             chosen = _frontier(catalog.models(provider=info.id))
         elif not keys_required:
             chosen = [m for m in _frontier(catalog.models(provider=info.id)) if m.quality]
