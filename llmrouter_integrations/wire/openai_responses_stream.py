@@ -256,6 +256,12 @@ class ResponsesStream:
         part.chars += len(delta)
         self._deltas.append(ToolCallDelta(part.index, arguments=delta))
 
+    def _block_done(self, event: Event) -> None:
+        block = event.get("part") or {}
+        if block.get("type") != "reasoning_text":
+            place = event.get("output_index", 0)
+            self._close_block((place, event.get("content_index", 0)), block)
+
     def _item_done(self, event: Event) -> None:
         self._close(event.get("output_index", 0), event.get("item") or {})
 
@@ -297,7 +303,7 @@ class ResponsesStream:
         elif kind == "refusal":
             if part is None or (block.get("refusal") or "")[chars:]:
                 self._refuse(key, (block.get("refusal") or "")[chars:])
-        else:
+        elif part is None:
             self._content = True
             part = self._begin(key)
             self._deltas.append(PartDelta(OpaquePart(self._issuer, block), part.index))
@@ -352,6 +358,7 @@ class ResponsesStream:
         "response.reasoning_summary_text.delta": _summary,
         "response.reasoning_text.delta": _reasoning,
         "response.function_call_arguments.delta": _arguments,
+        "response.content_part.done": _block_done,
         "response.output_item.added": _announced,
         "response.output_item.done": _item_done,
     }
