@@ -32,7 +32,14 @@ from llmrouter_integrations.wire.anthropic_tools import Offer, offer
 from llmrouter_integrations.wire.base import Encoded
 from llmrouter_integrations.wire.checks import finished, json_body
 from llmrouter_integrations.wire.classify import classify, classify_payload
-from llmrouter_integrations.wire.claude import OTHER, ClaudeRules, claude_rules, sampling, thinking
+from llmrouter_integrations.wire.claude import (
+    BINDING_BETA,
+    OTHER,
+    ClaudeRules,
+    claude_rules,
+    sampling,
+    thinking,
+)
 from llmrouter_integrations.wire.history import portable, split_system, tool_ids
 from llmrouter_integrations.wire.structured import CONTINUE, OPENING
 
@@ -47,7 +54,6 @@ if TYPE_CHECKING:
 __all__ = ["AnthropicCodec"]
 
 VERSION: Final = "2023-06-01"
-BINDING_BETA: Final = "thinking-binding-controls-2026-08-01"
 MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError)
 """What reading JSON of another shape than promised comes to."""
 TOOL_ID: Final = tool_ids(r"[a-zA-Z0-9_-]{1,64}", prefix="toolu_")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from llmrouter_integrations.messages import Adjustment
-from llmrouter_integrations.wire.claude import sampling, thinking
+from llmrouter_integrations.wire.claude import BINDING_BETA, sampling, thinking
 from llmrouter_integrations.wire.effort import nearest_effort
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from llmrouter_integrations.wire.claude import ClaudeRules
 
 __all__ = ["ConverseSettings", "converse_settings"]
-
-BINDING_BETA: Final = "thinking-binding-controls-2026-08-01"
 
 UNKNOWN_PARAMETERS: Final = (
     "frequency_penalty",

@@ -21,7 +21,18 @@ if TYPE_CHECKING:
     from llmrouter_integrations.catalog.model import Abilities
     from llmrouter_integrations.messages import Request
 
-__all__ = ["OTHER", "ClaudeRules", "Thinking", "claude_rules", "sampling", "thinking"]
+__all__ = [
+    "BINDING_BETA",
+    "OTHER",
+    "ClaudeRules",
+    "Thinking",
+    "claude_rules",
+    "sampling",
+    "thinking",
+]
+
+BINDING_BETA: Final = "thinking-binding-controls-2026-08-01"
+"""The beta feature that ``thinking.block_binding`` belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
