@@ -22,7 +22,7 @@ safety_identifier seed service_tier stop store stream stream_options temperature
 top_logprobs top_p user verbosity web_search_options
 """
 _OPENAI_RESPONSES = """
-access_programs background background_options context_management conversation include input
+access_programs background background_options context_management conversation image include input
 instructions max_output_tokens max_tool_calls metadata model moderation parallel_tool_calls
 previous_response_id prompt prompt_cache_key prompt_cache_options prompt_cache_retention reasoning
 safety_identifier service_tier store stream stream_options temperature text tool_choice tools

@@ -32,7 +32,7 @@ _STARTERS_TEXT = (
 _STARTERS = frozenset(_STARTERS_TEXT.split())
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w")
-_URL = re.compile(r"https?://[^\s\"'<>)]+")
+_URL = re.compile(r"https?://[^\s\"'<>),;]+(?<![.!?])")
 _OPERATORS = {
     "plus": "+",
     "minus": "-",
