@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.messages import FinishReason, Response
     from llmrouter_integrations.wire.base import Endpoint
 
-__all__ = ["check_end", "finished", "json_body"]
+__all__ = ["check_end", "finished", "json_body", "malformed"]
 
 
 def json_body(http: HttpResponse, endpoint: Endpoint) -> Any:
@@ -57,6 +57,19 @@ def _cut_inside_a_character(body: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.reason == "unexpected end of data"
     return False
+
+
+def malformed(error: Exception, endpoint: Endpoint) -> ProtocolViolationError:
+    """Name the error for JSON in which something is not of the kind it should be.
+
+    Args:
+        error: What reading it raised.
+        endpoint: Who sent it.
+    """
+    return ProtocolViolationError(
+        f"the answer is not as the protocol has it ({type(error).__name__}: {error})",
+        target=endpoint.name,
+    )
 
 
 def finished(response: Response, endpoint: Endpoint) -> Response:

@@ -25,7 +25,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
 )
 from llmrouter_integrations.wire.base import Encoded
-from llmrouter_integrations.wire.checks import finished, json_body
+from llmrouter_integrations.wire.checks import finished, json_body, malformed
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.effort import nearest_effort
 from llmrouter_integrations.wire.history import portable, tool_ids
@@ -120,38 +120,10 @@ class OpenAIResponsesCodec:
         if not 200 <= http.status < 300:
             raise self.error(http, endpoint)
         body = json_body(http, endpoint)
-        if isinstance(body, dict) and (body.get("error") or body.get("status") == "failed"):
-            raise classify_payload(body.get("error") or "the response failed", endpoint)
-        if not isinstance(body, dict) or not isinstance(body.get("output"), list):
-            raise ProtocolViolationError(
-                "the answer has no output", status=http.status, target=endpoint.name
-            )
-        if body.get("status") in ("queued", "in_progress", "cancelled"):
-            raise ProtocolViolationError(
-                f"the answer is {body['status']}", status=http.status, target=endpoint.name
-            )
-        issuer = dialect_of(endpoint.provider).issuer
-        parts = tuple([part for item in body["output"] for part in read_item(item, issuer)])
-        finish_reason, raw = finish_of(
-            body,
-            called=any(type(part) is ToolCallPart for part in parts),
-            refused=any(type(part) is RefusalPart for part in parts),
-        )
-        return finished(
-            Response(
-                message=Message("assistant", parts, id=body.get("id")),
-                finish_reason=finish_reason,
-                usage=usage_of(body.get("usage")),
-                model=body.get("model") or endpoint.model,
-                provider=endpoint.provider,
-                target=endpoint.name,
-                id=body.get("id"),
-                raw_finish_reason=raw,
-                logprobs=logprobs_of(body["output"]),
-                extra=extra_of(body),
-            ),
-            endpoint,
-        )
+        try:
+            return finished(_response(body, endpoint), endpoint)
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            raise malformed(error, endpoint) from error
 
     def decoder(self, endpoint: Endpoint) -> ResponsesStream:
         """Begin to read a streamed answer."""
@@ -160,6 +132,34 @@ class OpenAIResponsesCodec:
     def error(self, http: HttpResponse, endpoint: Endpoint) -> AttemptError:
         """Classify an answer whose status is not 2xx."""
         return classify(http, endpoint)
+
+
+def _response(body: Any, endpoint: Endpoint) -> Response:
+    if isinstance(body, dict) and (body.get("error") or body.get("status") == "failed"):
+        raise classify_payload(body.get("error") or "the response failed", endpoint)
+    if not isinstance(body, dict) or not isinstance(body.get("output"), list):
+        raise ProtocolViolationError("the answer has no output", target=endpoint.name)
+    if body.get("status") in ("queued", "in_progress", "cancelled"):
+        raise ProtocolViolationError(f"the answer is {body['status']}", target=endpoint.name)
+    issuer = dialect_of(endpoint.provider).issuer
+    parts = tuple([part for item in body["output"] for part in read_item(item, issuer)])
+    finish_reason, raw = finish_of(
+        body,
+        called=any(type(part) is ToolCallPart for part in parts),
+        refused=any(type(part) is RefusalPart for part in parts),
+    )
+    return Response(
+        message=Message("assistant", parts, id=body.get("id")),
+        finish_reason=finish_reason,
+        usage=usage_of(body.get("usage")),
+        model=body.get("model") or endpoint.model,
+        provider=endpoint.provider,
+        target=endpoint.name,
+        id=body.get("id"),
+        raw_finish_reason=raw,
+        logprobs=logprobs_of(body["output"]),
+        extra=extra_of(body),
+    )
 
 
 def _effort(

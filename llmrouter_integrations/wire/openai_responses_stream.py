@@ -20,7 +20,7 @@ from llmrouter_integrations.messages import (
     TextDelta,
     ToolCallDelta,
 )
-from llmrouter_integrations.wire.checks import check_end
+from llmrouter_integrations.wire.checks import check_end, malformed
 from llmrouter_integrations.wire.classify import classify_payload
 from llmrouter_integrations.wire.openai_responses_dialects import dialect_of
 from llmrouter_integrations.wire.openai_responses_output import (
@@ -149,6 +149,8 @@ class ResponsesStream:
                     raise self._classified(event)
         except AttemptError as error:
             self._failure = error
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            self._failure = malformed(error, self._endpoint)
         self._flush(chunks)
         if self._failure is not None and not chunks:
             raise self._failure

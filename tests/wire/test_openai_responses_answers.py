@@ -1,5 +1,6 @@
 """Answers in OpenAI's Responses protocol, whole and streamed."""
 
+import contextlib
 from typing import Any
 
 import orjson
@@ -618,3 +619,49 @@ def test_streamed_is_whole_however_it_is_cut(
     for delta in [delta for chunk in chunks for delta in chunk.deltas]:
         assert delta.index in seen or delta.index == len(seen)
         seen += [delta.index] if delta.index not in seen else []
+
+
+KEYS = ["id", "type", "status", "output", "content", "summary", "text", "item", "response", "delta"]
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["message", "reasoning", "x"]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+KINDS = [
+    "response.completed",
+    "response.output_text.delta",
+    "response.output_item.added",
+    "response.output_item.done",
+    "response.content_part.done",
+    "response.function_call_arguments.delta",
+    "response.reasoning_summary_text.delta",
+    "response.failed",
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(output=junk, more=st.dictionaries(st.sampled_from(KEYS), junk, max_size=3))
+def test_whatever_comes_is_an_answer_or_an_attempts_error(output: Any, more: Json) -> None:
+    answer = {**body(), "output": output, **more}
+    with contextlib.suppress(AttemptError):
+        decode(answer)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(KEYS), junk)) | junk,
+        max_size=4,
+    )
+)
+def test_whatever_is_streamed_too(events: list[Any]) -> None:
+    stream = [
+        event(told[0], **{k: v for k, v in told[1].items() if k != "type"})
+        if isinstance(told, tuple)
+        else b"data: " + orjson.dumps(told) + b"\n\n"
+        for told in events
+    ]
+    with contextlib.suppress(AttemptError):
+        read(stream)
