@@ -402,4 +402,5 @@ class RoutedChatModel(HintedChatModel):
         state = super().__getstate__()
         own = {**state["__dict__"], "router": None, "api_key": None}
         own["config"] = self.config or self._config_of_given_router()
-        return {**state, "__dict__": own, "__pydantic_private__": None}
+        private = {**state["__pydantic_private__"], "_made_of": None}
+        return {**state, "__dict__": own, "__pydantic_private__": private}

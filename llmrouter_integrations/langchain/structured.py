@@ -140,7 +140,7 @@ class StructuredOutputParser(BaseCumulativeTransformOutputParser[Any]):
                 return _make(self.cls, value)
             if isinstance(value, dict) or unfinished:
                 return value
-            raise ValueError("it is no JSON object")  # noqa: TRY004, TRY301  (handled below, with all other faults)
+            raise ValueError("it is no JSON object")  # noqa: TRY301  (handled below, with all other faults)
         except ValueError as error:
             if unfinished:
                 return None

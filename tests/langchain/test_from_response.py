@@ -5,7 +5,6 @@ import operator
 
 import orjson
 import pytest
-from tests.langchain.conftest import answer, chunks_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.load import dumps, loads
@@ -29,6 +28,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     Usage,
 )
+from tests.langchain.conftest import answer, chunks_of
 
 CITED = Citation("https://x", "T", "said", 0, 2, {"type": "web", "index": 1})
 THOUGHT = ReasoningPart("hm", "anthropic", "SIG")

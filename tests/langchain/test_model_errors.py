@@ -85,7 +85,7 @@ def test_an_error_is_both(error, kind, is_retryable):
     assert (str(both), vars(both)) == (told, attributes)
     assert type(both).__name__ == own.__name__
     assert as_model_error(both) is both
-    revived = pickle.loads(pickle.dumps(both))  # noqa: S301  (our own bytes)
+    revived = pickle.loads(pickle.dumps(both))
     assert type(revived) is type(both)
     assert str(revived) == told
     assert revived.is_retryable is is_retryable
