@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from llmrouter_integrations import __version__
-from llmrouter_integrations.errors import ProtocolViolationError
 from llmrouter_integrations.http_messages import HttpRequest
 from llmrouter_integrations.messages import (
     Adjustment,
@@ -30,7 +29,7 @@ from llmrouter_integrations.wire.anthropic_blocks import BlockWriter
 from llmrouter_integrations.wire.anthropic_stream import AnthropicStream
 from llmrouter_integrations.wire.anthropic_tools import Offer, offer
 from llmrouter_integrations.wire.base import Encoded
-from llmrouter_integrations.wire.checks import finished, json_body
+from llmrouter_integrations.wire.checks import finished, json_body, malformed
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.claude import (
     BINDING_BETA,
@@ -54,8 +53,6 @@ if TYPE_CHECKING:
 __all__ = ["AnthropicCodec"]
 
 VERSION: Final = "2023-06-01"
-MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError)
-"""What reading JSON of another shape than promised comes to."""
 TOOL_ID: Final = tool_ids(r"[a-zA-Z0-9_-]{1,64}", prefix="toolu_")
 USER_AGENT: Final = f"llmrouter-integrations/{__version__}"
 
@@ -162,10 +159,8 @@ class AnthropicCodec:
         body = json_body(http, endpoint)
         try:
             return finished(_response(body, endpoint), endpoint)
-        except MISSHAPEN as error:
-            raise ProtocolViolationError(
-                f"the answer is not in Anthropic's form: {error}", target=endpoint.name
-            ) from error
+        except (AttributeError, KeyError, TypeError) as error:
+            raise malformed(error, endpoint) from error
 
     def decoder(self, endpoint: Endpoint) -> AnthropicStream:
         """Begin to read a streamed answer."""

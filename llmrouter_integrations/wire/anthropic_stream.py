@@ -26,7 +26,7 @@ from llmrouter_integrations.wire.anthropic_answer import (
     issuer_of,
     usage_of,
 )
-from llmrouter_integrations.wire.checks import check_end
+from llmrouter_integrations.wire.checks import check_end, malformed
 from llmrouter_integrations.wire.classify import classify_payload
 from llmrouter_integrations.wire.sse import SseParser
 from llmrouter_integrations.wire.structured import JSON_TOOL
@@ -126,10 +126,8 @@ class AnthropicStream:
         except AttemptError as error:
             error.target = self._endpoint.name
             self._failure = error
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            self._failure = ProtocolViolationError(
-                f"a stream event is not in Anthropic's form: {error}", target=self._endpoint.name
-            )
+        except (AttributeError, KeyError, TypeError) as error:
+            self._failure = malformed(error, self._endpoint)
         self._flush(chunks)
         if self._failure is not None and not chunks:
             raise self._failure

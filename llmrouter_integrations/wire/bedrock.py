@@ -12,7 +12,6 @@ from urllib.parse import quote
 import orjson
 
 from llmrouter_integrations import __version__
-from llmrouter_integrations.errors import ProtocolViolationError
 from llmrouter_integrations.http_messages import HttpRequest
 from llmrouter_integrations.messages import Adjustment, Message, Response, ToolCallPart
 from llmrouter_integrations.wire.aws_auth import authorisation, region_of
@@ -36,7 +35,7 @@ from llmrouter_integrations.wire.bedrock_models import bedrock_rules
 from llmrouter_integrations.wire.bedrock_settings import converse_settings
 from llmrouter_integrations.wire.bedrock_stream import ConverseStream
 from llmrouter_integrations.wire.bedrock_tools import tool_config
-from llmrouter_integrations.wire.checks import finished, json_body
+from llmrouter_integrations.wire.checks import finished, json_body, malformed
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.history import portable, split_system, tool_ids
 
@@ -50,8 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BedrockCodec"]
 
-MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError)
-"""What reading JSON of another shape than promised comes to."""
 TOOL_ID: Final = tool_ids(r"[a-zA-Z0-9_.:-]{1,64}", prefix="tooluse_")
 USER_AGENT: Final = f"llmrouter-integrations/{__version__}"
 
@@ -144,10 +141,8 @@ class BedrockCodec:
         body = json_body(http, endpoint)
         try:
             return finished(_response(http, body, endpoint), endpoint)
-        except MISSHAPEN as error:
-            raise ProtocolViolationError(
-                f"the answer is not in Converse's form: {error}", target=endpoint.name
-            ) from error
+        except (AttributeError, KeyError, TypeError) as error:
+            raise malformed(error, endpoint) from error
 
     def decoder(self, endpoint: Endpoint) -> ConverseStream:
         """Begin to read a streamed answer."""

@@ -30,7 +30,7 @@ from llmrouter_integrations.wire.bedrock_answer import (
     finish_reason_of,
     usage_of,
 )
-from llmrouter_integrations.wire.checks import check_end
+from llmrouter_integrations.wire.checks import check_end, malformed
 from llmrouter_integrations.wire.classify import classify_payload
 from llmrouter_integrations.wire.structured import JSON_TOOL
 
@@ -113,10 +113,8 @@ class ConverseStream:
         except AttemptError as error:
             error.target = self._endpoint.name
             self._failure = error
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            self._failure = ProtocolViolationError(
-                f"a stream event is not in Converse's form: {error}", target=self._endpoint.name
-            )
+        except (AttributeError, KeyError, TypeError) as error:
+            self._failure = malformed(error, self._endpoint)
         if self._deltas:
             chunks.append(Chunk(tuple(self._deltas)))
             self._deltas.clear()
