@@ -159,7 +159,7 @@ class AnthropicCodec:
         body = json_body(http, endpoint)
         try:
             return finished(_response(body, endpoint), endpoint)
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise malformed(error, endpoint) from error
 
     def decoder(self, endpoint: Endpoint) -> AnthropicStream:

@@ -126,7 +126,7 @@ class AnthropicStream:
         except AttemptError as error:
             error.target = self._endpoint.name
             self._failure = error
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             self._failure = malformed(error, self._endpoint)
         self._flush(chunks)
         if self._failure is not None and not chunks:

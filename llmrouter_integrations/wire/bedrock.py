@@ -141,7 +141,7 @@ class BedrockCodec:
         body = json_body(http, endpoint)
         try:
             return finished(_response(http, body, endpoint), endpoint)
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise malformed(error, endpoint) from error
 
     def decoder(self, endpoint: Endpoint) -> ConverseStream:

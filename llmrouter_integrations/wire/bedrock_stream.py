@@ -113,7 +113,7 @@ class ConverseStream:
         except AttemptError as error:
             error.target = self._endpoint.name
             self._failure = error
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             self._failure = malformed(error, self._endpoint)
         if self._deltas:
             chunks.append(Chunk(tuple(self._deltas)))
