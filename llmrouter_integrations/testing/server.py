@@ -179,7 +179,9 @@ class _Connection(asyncio.Protocol):
         if performance.cancelled():
             return
         self._performance = None
-        performance.result()
+        if error := performance.exception():
+            self._transport.abort()
+            raise error  # to the loop's exception handler, which logs it
         self._advance()
 
     async def _perform(self, plan: Exchange) -> None:

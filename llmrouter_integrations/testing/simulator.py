@@ -27,7 +27,7 @@ __all__ = ["ProviderSimulator"]
 
 _BASE_PATH = {
     "anthropic": "",
-    "azure": "",
+    "azure": "/openai/v1",
     "bedrock": "",
     "cohere": "",
     "deepseek": "",
