@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.messages import Request, Response
     from llmrouter_integrations.state.base import StateStore
 
-__all__ = ["DispatchSettings", "Dispatcher"]
+__all__ = ["Dispatcher"]
 
 GUARD_SLACK_S = 0.05
 """How long after a limit the async loops cut a backend off that did not keep to it itself."""

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 
 from tenacity import RetryCallState, Retrying
 
-from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget
 from llmrouter_integrations.dispatch.steps import (
     Answered,
     Broke,
@@ -46,16 +45,17 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Generator, Iterator
 
+    from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget
     from llmrouter_integrations.dispatch.steps import Event, Step
     from llmrouter_integrations.errors import AttemptError
     from llmrouter_integrations.messages import Response
     from llmrouter_integrations.state.base import Permit, StateStore
 
-__all__ = ["DispatchSettings", "Plan", "PlanTarget", "dispatch"]
+__all__ = ["dispatch"]
 
 SHARE_WHILE_OTHERS_REMAIN = 2 / 3
-"""While another target could still be asked, one call may take at most this part of the time left
-(a stream: until its first content), so that a target that hangs leaves time for the next."""
+"""While another target could take over in time, one call may take at most this part of the time
+left (a stream: until its first content), so that a target that hangs leaves time for the next."""
 
 LEAST_CALL_S = 0.05
 """A wait that leaves less time than this for the call after it is not worth waiting."""
@@ -119,6 +119,7 @@ def dispatch(
             yield Done(course.answered(target, permit, event, now - began, first_token_s))
             return
         if not isinstance(event, (Failed, Broke)):
+            state.release(permit)
             raise TypeError(f"{event} is no answer to a call")
         course.failed(target, permit, event, now - began, first_token_s)
 
@@ -185,9 +186,9 @@ class _Course:
     def limits(self, target: PlanTarget, now: float, *, streamed: bool) -> Limits:
         """Say how long a call may take that starts now."""
         left_s = self.deadline - now
-        share_s = left_s
-        if any(other is not target for other in self._unasked()):
-            share_s *= SHARE_WHILE_OTHERS_REMAIN
+        share_s = left_s * SHARE_WHILE_OTHERS_REMAIN
+        if not self._others_ready_by(now + share_s, target):
+            share_s = left_s
         if streamed:
             first_s = min(self.plan.first_token_timeout_s, share_s)
             return Limits(left_s, first_s, self.plan.idle_timeout_s)
@@ -323,6 +324,16 @@ class _Course:
         if error.retry_same:
             failures = sum(a.target == target.name for a in self.attempts)
             self.ready_at[target.name] = now + self._backoff_s(error, failures)
+
+    def _others_ready_by(self, when: float, target: PlanTarget) -> bool:
+        snapshot = None
+        for other in self._unasked():
+            if other is target:
+                continue
+            snapshot = snapshot or self.state.snapshot()
+            if snapshot.cooling_until(other.name, other.quota_group) <= when:
+                return True
+        return False
 
     def _unasked(self) -> Iterator[PlanTarget]:
         errors = self.errors

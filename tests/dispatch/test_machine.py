@@ -398,6 +398,13 @@ def test_one_call_may_not_eat_the_time_of_the_others() -> None:
     assert played.ended_at == 1060.0
 
 
+def test_no_time_is_kept_for_others_that_rest_too_long() -> None:
+    state = MemoryState()
+    play([limited(100.0)], B, state=state, timeout_s=5.0)
+    assert play([], A, B, state=state, now=1001.0).limits[0].total_s == 60.0
+    assert play([], A, B, state=state, now=1070.0).limits[0].total_s == pytest.approx(40.0)
+
+
 def test_a_stream_must_show_content_in_its_share_but_may_then_take_all() -> None:
     played = play([server(), ANSWER], A, B, streamed=True, timeout_s=30.0, call_s=3.0)
     first, second = played.limits
@@ -497,9 +504,10 @@ def test_closing_hands_back_what_is_held(steps: int, ending: BaseException | Non
 
 
 def test_an_event_that_answers_no_call_is_refused() -> None:
+    state = MemoryState()
     machine = dispatch(
         Plan((A,), 60.0),
-        state=MemoryState(),
+        state=state,
         settings=DispatchSettings(),
         rng=random.Random(0),
         now=0.0,
@@ -508,6 +516,7 @@ def test_an_event_that_answers_no_call_is_refused() -> None:
     next(machine)
     with pytest.raises(TypeError, match="no answer to a call"):
         machine.send(Woke(1.0))
+    assert state.snapshot().targets["a"].in_flight == 0
 
 
 # -- properties -----------------------------------------------------------------------------------
