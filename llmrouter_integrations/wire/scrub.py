@@ -11,7 +11,7 @@ REDACTED: Final = "[redacted]"
 _MAX_CHARS: Final = 500
 _KEY_LIKE: Final = re.compile(
     r"""
-      \b(?:sk|pk|rk|gsk|xai|pplx|csk|fw|hf|nvapi|r8|tgp|key)[-_][A-Za-z0-9_*.-]{6,}
+      \b(?:sk|pk|rk|gsk|xai|pplx|csk|fw|hf|nvapi|r8|tgp)[-_][A-Za-z0-9_*.-]{6,}
     | \bAIza[A-Za-z0-9_-]{10,} | \bya29\.[A-Za-z0-9_.-]+ | \bAQ\.[A-Za-z0-9_-]{10,}
     | \b(?:AKIA|ASIA|ABSK|ABIA)[A-Za-z0-9+/=]{12,}
     | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+
