@@ -18,7 +18,7 @@ _KEY_LIKE: Final = re.compile(
     | (?<=[Bb]earer\ )[A-Za-z0-9_.~+/=-]{8,}
     | (?<=key=)[A-Za-z0-9_.~-]{8,}
     | (?<=provided:\ )(?=\S*[*\d])[^\s,;]{3,}?(?=\.?(?:\s|$))
-    | \S*[A-Za-z0-9]\*{3,}\S*
+    | \S*[\w-]\*{3,}\S*
     """,
     re.VERBOSE,
 )
