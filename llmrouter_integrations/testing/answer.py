@@ -13,7 +13,15 @@ import orjson
 if TYPE_CHECKING:
     from llmrouter_integrations.testing.script import Finish, Reply, SimRequest
 
-__all__ = ["Answer", "Call", "Tokens", "estimated_tokens", "make_answer"]
+__all__ = [
+    "Answer",
+    "Call",
+    "Tokens",
+    "estimated_tokens",
+    "made_up",
+    "make_answer",
+    "prompt_tokens",
+]
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _EPOCH = 1_787_150_000
@@ -75,7 +83,7 @@ class Answer:
         request: What was asked.
         reply: What was told to answer.
         seed: The simulator's seed.
-        number: The how-manieth request of the simulator this was.
+        number: Which of the simulator's requests it answers, counted from 1.
         calls: The tool calls with their ids.
         tokens: The token counts.
         finish: Why it ended; "tool_calls" where there are any.
@@ -134,7 +142,7 @@ def make_answer(
         request: What was asked.
         reply: What to answer.
         seed: The simulator's seed.
-        number: The how-manieth request this is.
+        number: Which of the simulator's requests it answers, counted from 1.
         id_style: Prefix of the vendor's tool-call ids, and how many characters follow it.
     """
     prefix, length = id_style

@@ -72,7 +72,7 @@ def answered(protocol: SimProtocol, answer: Answer) -> Exchange:
         frames=frames,
         streamed=answer.request.stream,
         delay_s=reply.delay_s,
-        gap_s=reply.chunk_delay_s,
+        gap_s=reply.chunk_delay_s if answer.request.stream else 0.0,
     )
 
 
