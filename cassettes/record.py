@@ -80,7 +80,11 @@ RECORDED = (
 def text(router: Router) -> dict[str, Any]:
     """Ask a plain question."""
     answer = router.complete("Say hello in one word.", max_tokens=512)
-    return {"text": answer.text, "finish": answer.finish_reason, "tokens": answer.usage.total_tokens}
+    return {
+        "text": answer.text,
+        "finish": answer.finish_reason,
+        "tokens": answer.usage.total_tokens,
+    }
 
 
 def stream(router: Router) -> dict[str, Any]:
@@ -137,7 +141,7 @@ def recorder(path: Path, mode: str) -> Any:
     return vcr.VCR(
         record_mode=mode,
         match_on=["method", "host", "path", "body"],
-        filter_headers=[*KEY_HEADERS, "user-agent"],
+        filter_headers=[*KEY_HEADERS, "host", "user-agent"],
         before_record_request=_without_port,
         before_record_response=_slim,
         decode_compressed_response=True,
@@ -147,7 +151,9 @@ def recorder(path: Path, mode: str) -> Any:
 def _without_port(request: Any) -> Any:
     parts = urlsplit(request.uri)
     if parts.hostname == "127.0.0.1":
-        request.uri = request.uri.replace(f"{parts.scheme}://{parts.netloc}", f"http://{SIMULATED_HOST}")
+        request.uri = request.uri.replace(
+            f"{parts.scheme}://{parts.netloc}", f"http://{SIMULATED_HOST}"
+        )
     return request
 
 
@@ -177,6 +183,7 @@ def record(provider: Provider, simulator: ProviderSimulator) -> str:
     """Record every scenario of a provider; gives whether it was "real" or "simulated"."""
     info = PROVIDERS[provider.id]
     key = next((os.environ[name] for name in info.key_env if os.environ.get(name)), None)
+    source = "real" if key is not None else "simulated"
     for name, scenario in SCENARIOS.items():
         target: dict[str, Any]
         if key is not None:
@@ -192,10 +199,14 @@ def record(provider: Provider, simulator: ProviderSimulator) -> str:
         path.unlink(missing_ok=True)
         with recorder(path, "all"), Router([target], http="httpx", max_retries=0) as router:
             seen = scenario(router)
-        source = "real" if key is not None else "simulated"
+        about = {
+            "recorded": dt.datetime.now(dt.UTC).date().isoformat(),
+            "seen": _plain(seen),
+            "source": source,
+        }
         with path.open("a", encoding="utf-8") as file:
-            yaml.safe_dump({"seen": _plain(seen), "source": source}, file)
-    return "real" if key is not None else "simulated"
+            yaml.safe_dump(about, file)
+    return source
 
 
 def _plain(seen: dict[str, Any]) -> dict[str, Any]:
@@ -211,31 +222,37 @@ Exchanges recorded by vcrpy; the tests replay them (`tests/test_cassettes.py`). 
 
 A provider whose key is in the environment is recorded as it really answers; the others are
 recorded from this package's own simulator, whose bodies the tests hold against real recordings.
-What a cassette is also stands in it, as `source`; `seen` is what the router made of it.
+What a cassette is stands in it too, as `source`; `seen` is what the router made of it.
 No cassette shows a refused connection, a cut stream or a stall: vcrpy cannot record them. Those
 are tested on the simulator and on `FaultTransport`.
 
-| cassettes | provider, model | recorded from | on |
+| cassette | provider, model | recorded from | on |
 |---|---|---|---|
 """
+SOURCES = {"real": "**the real provider**", "simulated": "the simulator"}
+
+
+def readme() -> str:
+    """Say of every cassette what it is, by what stands in it."""
+    rows = []
+    for provider in RECORDED:
+        for name in SCENARIOS:
+            kept = yaml.safe_load(path_of(provider, name).read_text(encoding="utf-8"))
+            rows.append(
+                f"| `{provider.protocol}/{name}.yaml` | {provider.id}, {provider.model} "
+                f"| {SOURCES[kept['source']]} | {kept['recorded']} |"
+            )
+    return README + "\n".join(rows) + "\n"
 
 
 def main(wanted: list[str]) -> None:
     """Record, and write down what was recorded from where."""
-    today = dt.datetime.now(dt.UTC).date().isoformat()
-    rows = []
     with ProviderSimulator() as simulator:
         for provider in RECORDED:
-            if wanted and provider.id not in wanted:
-                continue
-            source = record(provider, simulator)
-            told = "**the real provider**" if source == "real" else "the simulator"
-            rows.append(
-                f"| `{provider.protocol}/*.yaml` | {provider.id}, {provider.model} | {told} | {today} |"
-            )
-            sys.stdout.write(f"{provider.protocol}: {len(SCENARIOS)} cassettes, {source}\n")
-    if not wanted:
-        (HERE / "README.md").write_text(README + "\n".join(rows) + "\n", encoding="utf-8")
+            if not wanted or provider.id in wanted:
+                source = record(provider, simulator)
+                sys.stdout.write(f"{provider.protocol}: {len(SCENARIOS)} cassettes, {source}\n")
+    (HERE / "README.md").write_text(readme(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Endpoint:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     abilities: Abilities | None = None
     max_output: int | None = None
-    options: Mapping[str, Any] = EMPTY_MAP
+    options: Mapping[str, Any] = field(default=EMPTY_MAP, repr=False)  # may hold AWS secrets
 
 
 @dataclass(frozen=True, slots=True)
