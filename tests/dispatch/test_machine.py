@@ -85,7 +85,7 @@ class Played:
 
 
 def play(
-    results: list[Any],
+    results: list[Any] | dict[str, Any],
     *targets: PlanTarget,
     timeout_s: float = 60.0,
     state: MemoryState | None = None,
@@ -95,6 +95,8 @@ def play(
     now: float = 1000.0,
 ) -> Played:
     """Answer each call in turn: with ANSWER, an error, a Break, or (seconds, any of these).
+
+    In a dict stands what each target always answers.
 
     A stream shows content after half of its time. Whoever takes longer than the limits allow is
     cut off, as a backend would.
@@ -119,7 +121,10 @@ def play(
             assert isinstance(step, CallTarget)
             played.calls.append(step.target.name)
             played.limits.append(step.limits)
-            result = next(to_come, ANSWER)
+            if isinstance(results, dict):
+                result = results[step.target.name]
+            else:
+                result = next(to_come, ANSWER)
             took_s, result = result if isinstance(result, tuple) else (call_s, result)
             began, shown_s = now, took_s / 2 if streamed else took_s
             if not streamed and isinstance(result, Break):
@@ -475,6 +480,23 @@ def test_a_stream_closes_its_breaker_with_its_first_content() -> None:
 
 
 # -- endings --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [server(), TargetTimeoutError("slow"), limited(20.0), limited()])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_dead_primary_is_soon_left_alone(error: AttemptError, streamed: bool) -> None:
+    state, now, calls = MemoryState(), 1000.0, []
+    for _ in range(200):
+        played = play(
+            {"a": (0.05, error), "b": (0.05, ANSWER)}, A, B, state=state, now=now, streamed=streamed
+        )
+        assert played.response is not None
+        assert played.waits == []
+        calls.append(played.calls)
+        now = played.ended_at
+    opened = calls.index(["b"])
+    assert opened <= 3
+    assert sum("a" in each for each in calls[opened:]) <= 0.1 * len(calls[opened:])
 
 
 @pytest.mark.parametrize("steps", [1, 2])

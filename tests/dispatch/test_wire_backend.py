@@ -1,0 +1,366 @@
+"""A codec and a transport as one backend: what it sends, reads, and makes of what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import orjson
+import pytest
+
+from llmrouter_integrations.dispatch.backend import Call
+from llmrouter_integrations.dispatch.wire_backend import WireBackend
+from llmrouter_integrations.errors import (
+    AttemptError,
+    InvalidRequestError,
+    ProtocolViolationError,
+    RateLimitedError,
+    ServerError,
+    TargetConnectionError,
+    TargetTimeoutError,
+    TruncatedAnswerError,
+)
+from llmrouter_integrations.http_messages import HttpRequest
+from llmrouter_integrations.messages import Adjustment, Chunk, Message, Request, Response, TextPart
+from llmrouter_integrations.transport import Limits, Transport
+from llmrouter_integrations.wire import registry
+from llmrouter_integrations.wire.base import Encoded, Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    Get = Callable[["Bench"], str]
+
+LIMITS = Limits(10.0, 5.0, 2.0)
+ASKED = Request((Message("user", (TextPart("?"),)),), extra={})
+ENDPOINT = Endpoint("mine", "openai", "gpt-6.1-terra", "http://127.0.0.1:9/v1", api_key="k")
+
+WHOLE = orjson.dumps(
+    {
+        "id": "1",
+        "object": "chat.completion",
+        "model": "gpt-6.1-terra",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "42"},
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+    }
+)
+
+
+def event(delta: dict[str, Any], finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    body = {"id": "1", "object": "chat.completion.chunk", "model": "m", "choices": [choice]}
+    return b"data: " + orjson.dumps(body) + b"\n\n"
+
+
+ROLE = event({"role": "assistant", "content": ""})
+FOUR, TWO, STOP = event({"content": "4"}), event({"content": "2"}), event({}, "stop")
+DONE = b"data: [DONE]\n\n"
+PING = b": keep-alive\n\n"
+
+
+class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body in pieces; an error among them is raised, a number lets the clock go on."""
+
+    def __init__(self, pieces: list[Any], clock: Clock) -> None:
+        self.pieces = pieces
+        self.clock = clock
+        self.closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self.pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            if isinstance(piece, float):
+                self.clock.now += piece
+            else:
+                yield piece
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
+
+    def close(self) -> None:
+        self.closed = True
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Bench:
+    """A backend whose provider answers with the given pieces."""
+
+    def __init__(
+        self,
+        pieces: list[Any],
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        codec: Any = None,
+    ) -> None:
+        self.clock = Clock()
+        self.body = Body(pieces, self.clock)
+        self.sent: list[httpx.Request] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            self.sent.append(request)
+            return httpx.Response(status, headers=headers, stream=self.body)
+
+        carrier = httpx.MockTransport(answer)
+        self.call = Call(ASKED, LIMITS)
+        self.backend = WireBackend(
+            codec or registry.codec("openai-chat"),
+            ENDPOINT,
+            Transport(sync_transport=carrier, async_transport=carrier, trust_env=False),
+            clock=self.clock,
+        )
+
+
+def complete(bench: Bench) -> str:
+    return bench.backend.complete(bench.call).text
+
+
+def acomplete(bench: Bench) -> str:
+    return asyncio.run(bench.backend.acomplete(bench.call)).text
+
+
+def stream(bench: Bench) -> str:
+    return "".join([chunk.text for chunk in bench.backend.stream(bench.call)])
+
+
+def astream(bench: Bench) -> str:
+    async def collect() -> str:
+        return "".join([chunk.text async for chunk in bench.backend.astream(bench.call)])
+
+    return asyncio.run(collect())
+
+
+WHOLES = pytest.mark.parametrize("get", [complete, acomplete])
+STREAMS = pytest.mark.parametrize("get", [stream, astream])
+ALL = pytest.mark.parametrize("get", [complete, acomplete, stream, astream])
+
+
+@WHOLES
+def test_a_whole_answer(get: Get) -> None:
+    bench = Bench([WHOLE])
+    assert get(bench) == "42"
+    (request,) = bench.sent
+    assert str(request.url) == "http://127.0.0.1:9/v1/chat/completions"
+    assert request.headers["authorization"] == "Bearer k"
+    assert bench.body.closed
+
+
+@STREAMS
+@pytest.mark.parametrize("pieces", [[ROLE, FOUR, TWO, STOP, DONE], [ROLE + FOUR + TWO + STOP]])
+def test_a_streamed_answer(get: Get, pieces: list[bytes]) -> None:
+    bench = Bench(pieces)
+    assert get(bench) == "42"
+    assert orjson.loads(bench.sent[0].content)["stream"] is True
+    assert bench.body.closed
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("status", "headers", "kind", "after_s"),
+    [
+        (429, {"retry-after": "7"}, RateLimitedError, 7.0),
+        (500, {}, ServerError, None),
+    ],
+)
+def test_a_refusal_is_read_and_classified(
+    get: Get,
+    status: int,
+    headers: dict[str, str],
+    kind: type[AttemptError],
+    after_s: float | None,
+) -> None:
+    said = orjson.dumps({"error": {"message": "not now", "type": "x"}})
+    bench = Bench([said[:9], said[9:]], status=status, headers=headers)
+    with pytest.raises(kind) as raised:
+        get(bench)
+    assert "not now" in raised.value.message
+    assert (raised.value.status, raised.value.retry_after_s) == (status, after_s)
+    assert bench.body.closed
+
+
+@ALL
+def test_what_was_adjusted_is_told_also_of_a_failure(get: Get) -> None:
+    bench = Bench([b"{}"], status=500, codec=Careless(fails_in="nothing"))
+    with pytest.raises(ServerError):
+        get(bench)
+    assert bench.call.adjustments == (Adjustment("seed", "dropped"),)
+
+
+@ALL
+def test_a_request_that_is_no_json_is_the_requests_fault(get: Get) -> None:
+    bench = Bench([WHOLE])
+    bench.call.request = Request(ASKED.messages, extra={"openai": {"x": object()}})
+    with pytest.raises(InvalidRequestError, match="cannot be written as JSON") as raised:
+        get(bench)
+    assert raised.value.sent is False
+    assert bench.sent == []
+
+
+# -- where a connection breaks ----------------------------------------------------------------------
+
+
+@STREAMS
+@pytest.mark.parametrize("end", [[], [httpx.ReadError("reset")], [httpx.ReadTimeout("idle")]])
+def test_what_breaks_after_the_finish_takes_nothing_away(get: Get, end: list[Any]) -> None:
+    assert get(Bench([ROLE, FOUR, TWO, STOP, *end])) == "42"
+
+
+@STREAMS
+@pytest.mark.parametrize(
+    ("end", "kind"),
+    [
+        ([], TruncatedAnswerError),
+        ([httpx.ReadError("reset")], AttemptError),
+        ([httpx.ReadTimeout("idle")], TargetTimeoutError),
+    ],
+)
+def test_what_breaks_before_the_finish_is_told(
+    get: Get, end: list[Any], kind: type[AttemptError]
+) -> None:
+    bench = Bench([ROLE, FOUR, *end])
+    with pytest.raises(kind):
+        get(bench)
+    assert bench.body.closed
+
+
+@WHOLES
+def test_a_broken_connection_is_a_target_error(get: Get) -> None:
+    with pytest.raises((TargetConnectionError, TruncatedAnswerError)):
+        get(Bench([WHOLE[:10], httpx.ReadError("reset")]))
+
+
+# -- bytes that say nothing -------------------------------------------------------------------------
+
+
+@STREAMS
+@pytest.mark.parametrize(
+    ("pieces", "phase"),
+    [
+        ([PING, 3.0, PING, 3.0, PING, ROLE, FOUR, STOP], "first_token"),
+        ([ROLE, 6.0, PING, FOUR, STOP], "first_token"),
+        ([ROLE, 6.0, ROLE, FOUR, STOP], "first_token"),
+        ([ROLE, FOUR, 1.0, PING, 1.5, PING, TWO, STOP], "idle"),
+    ],
+)
+def test_keep_alives_are_not_an_answer(get: Get, pieces: list[Any], phase: str) -> None:
+    with pytest.raises(TargetTimeoutError) as raised:
+        get(Bench(pieces))
+    assert raised.value.phase == phase
+
+
+@STREAMS
+def test_slow_but_steady_is_fine(get: Get) -> None:
+    pieces = [ROLE, 4.0, PING, FOUR, 1.5, PING, 0.4, TWO, 1.9, TWO, 1.9, STOP]
+    assert get(Bench(pieces)) == "422"
+
+
+def test_a_slow_reader_is_not_the_providers_fault() -> None:
+    bench = Bench([ROLE, FOUR, PING, TWO, PING, STOP])
+    said = ""
+    for chunk in bench.backend.stream(bench.call):
+        said += chunk.text
+        bench.clock.now += 100.0 if said else 0.0
+    assert said == "42"
+
+
+# -- leaving early ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("read", [1, 2])
+def test_leaving_early_closes_the_connection(read: int) -> None:
+    bench = Bench([ROLE, FOUR, TWO, STOP])
+    chunks = bench.backend.stream(bench.call)
+    for _ in range(read):
+        next(chunks)
+    assert not bench.body.closed
+    chunks.close()  # type: ignore[attr-defined]  # an iterator to its reader, a generator in fact
+    assert bench.body.closed
+
+
+@pytest.mark.parametrize("read", [1, 2])
+async def test_leaving_early_closes_the_async_connection(read: int) -> None:
+    bench = Bench([ROLE, FOUR, TWO, STOP])
+    chunks = bench.backend.astream(bench.call)
+    for _ in range(read):
+        await anext(chunks)
+    assert not bench.body.closed
+    await chunks.aclose()  # type: ignore[attr-defined]  # as above
+    assert bench.body.closed
+
+
+# -- codecs that trip -------------------------------------------------------------------------------
+
+
+class Careless:
+    """A codec, and its decoder, that trips over what it did not expect."""
+
+    protocol = "careless"
+
+    def __init__(self, fails_in: str) -> None:
+        self.fails_in = fails_in
+
+    def _trip(self, where: str) -> None:
+        if self.fails_in == where:
+            raise KeyError("choices")
+
+    def encode(self, request: Request, endpoint: Endpoint, *, stream: bool) -> Encoded:
+        return Encoded(HttpRequest("POST", "http://127.0.0.1:9/"), (Adjustment("seed", "dropped"),))
+
+    def decode(self, http: Any, endpoint: Endpoint) -> Response:
+        self._trip("decode")
+        raise ServerError("x", status=500)
+
+    def error(self, http: Any, endpoint: Endpoint) -> AttemptError:
+        self._trip("error")
+        return ServerError("x", status=500)
+
+    def decoder(self, endpoint: Endpoint) -> Careless:
+        return self
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        self._trip("feed")
+        return []
+
+    def finish(self) -> list[Chunk]:
+        self._trip("finish")
+        return []
+
+
+@pytest.mark.parametrize(
+    ("get", "fails_in", "status"),
+    [
+        (complete, "decode", 200),
+        (acomplete, "decode", 200),
+        (stream, "error", 500),
+        (astream, "error", 500),
+        (stream, "feed", 200),
+        (astream, "feed", 200),
+        (stream, "finish", 200),
+        (astream, "finish", 200),
+    ],
+)
+def test_a_codec_that_trips_does_not_cost_the_request(get: Get, fails_in: str, status: int) -> None:
+    bench = Bench([b"{}"], status=status, codec=Careless(fails_in))
+    with pytest.raises(ProtocolViolationError, match="careless promises") as raised:
+        get(bench)
+    assert isinstance(raised.value.__cause__, KeyError)
+    assert bench.body.closed
