@@ -145,6 +145,7 @@ class Transport:
     def _open(self, request: HttpRequest, limits: Limits, accept_encoding: bytes) -> HttpStream:
         route = self._routes.to(request.url)
         exchange = Exchange(limits, self._clock, route.peer)
+        exchange.start()
         transport = self._sync_transport(route.proxy)
         timeout = {
             "connect": WaitLimit(exchange.countdown, limits.connect_s),
@@ -165,6 +166,7 @@ class Transport:
     ) -> HttpStream:
         route = self._routes.to(request.url)
         exchange = Exchange(limits, self._clock, route.peer)
+        exchange.start()
         transport = self._given_async or (await self._per_loop.current()).through(route.proxy)
         left = exchange.countdown.left()
         timeout = {

@@ -62,12 +62,23 @@ class Exchange:
         self.peer = peer
         self.status: int | None = None
 
-    def timed_out(self) -> TargetTimeoutError:
+    def start(self) -> None:
+        """Make sure that there is time for it at all.
+
+        Raises:
+            TargetTimeoutError: There was none to begin with; nothing was sent.
+        """
+        if self.countdown.left() <= 0:
+            raise self.timed_out(sent=False)
+
+    def timed_out(self, *, sent: bool = True) -> TargetTimeoutError:
         """The error for one of the attempt's own limits, run out while the peer was awaited."""
         countdown = self.countdown
         phase = "total" if countdown.is_over() else countdown.phase
         told = f"{phase.replace('_', ' ')} time limit ran out after {countdown.elapsed_s():.2f} s"
-        return TargetTimeoutError(f"{self.peer}: {told}", phase=phase, status=self.status)
+        return TargetTimeoutError(
+            f"{self.peer}: {told}", phase=phase, status=self.status, sent=sent
+        )
 
     def violated(self, how: str) -> ProtocolViolationError:
         """The error for an answer that is not what HTTP or our limits allow."""

@@ -18,13 +18,16 @@ __all__ = ["Countdown", "Limits", "WaitLimit"]
 _ENDLESS = 1e9
 """Seconds. A socket's timeout overflows at nine times as many."""
 
+_LOWEST = {"total_s": -_ENDLESS, "first_token_s": -_ENDLESS}
+"""What is left of a deadline may already be less than nothing; all else is a setting."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one attempt may take. Everything is bounded; nothing here may be None.
 
     ``total_s`` and ``first_token_s`` both run from the moment the request is handed over, so they
-    include waiting for a connection.
+    include waiting for a connection; where they are zero or less, time is up before it began.
 
     Args:
         total_s: Seconds for the whole attempt, to the last byte.
@@ -36,7 +39,7 @@ class Limits:
             content-encoding is undone.
 
     Raises:
-        ConfigurationError: A limit is not a positive number.
+        ConfigurationError: A limit is not a finite number, or a setting not a positive one.
     """
 
     total_s: float
@@ -47,11 +50,13 @@ class Limits:
     max_body_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        given = {name: getattr(self, name) for name in self.__slots__}
-        wrong = {name: value for name, value in given.items() if not 0 < value < _ENDLESS}
+        wrong = [
+            f"{name}={value}"
+            for name in self.__slots__
+            if not _LOWEST.get(name, 0) < (value := getattr(self, name)) < _ENDLESS
+        ]
         if wrong:
-            told = ", ".join(f"{name}={value}" for name, value in wrong.items())
-            raise ConfigurationError(f"limits must be positive and finite, not {told}")
+            raise ConfigurationError(f"limits must be positive and finite: {', '.join(wrong)}")
 
 
 class Countdown:

@@ -199,6 +199,18 @@ def test_a_stream_meets_the_same_faults(way, serve, post, limits, fault):
     assert {name: getattr(caught.value, name) for name in attributes} == attributes
 
 
+@pytest.mark.parametrize(
+    ("given", "phase"),
+    [({"total_s": 0}, "total"), ({"total_s": -1}, "total"), ({"first_token_s": 0}, "first_token")],
+)
+def test_where_no_time_is_left_nothing_is_sent(way, serve, post, limits, given, phase):  # noqa: PLR0917  (fixtures)
+    server = serve(plays(then=stay))
+    with pytest.raises(TargetTimeoutError) as caught:
+        way.send(post(server.url), limits(**given))
+    assert (caught.value.phase, caught.value.sent) == (phase, False)
+    assert server.connections == 0
+
+
 def test_a_refused_connection_was_never_sent(way, post, limits, dead_port):
     with pytest.raises(TargetConnectionError, match=f"127.0.0.1:{dead_port}") as caught:
         way.send(post(f"http://127.0.0.1:{dead_port}/"), limits())
