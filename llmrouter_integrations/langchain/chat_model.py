@@ -103,6 +103,7 @@ class RoutedChatModel(HintedChatModel):
 
     _made_of: tuple[Any, ...] | None = PrivateAttr(default=None)
     _own_hints: tuple[Any, RoutingHints] = PrivateAttr(default=((None, None), EMPTY))
+    _written: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     # -- making one ---------------------------------------------------------------------------
 
@@ -144,6 +145,7 @@ class RoutedChatModel(HintedChatModel):
                 )
                 _MADE[self.router] = parts
             self._made_of = parts
+            self._written = plain_config(self.router.config)
         return cast("Router", self.router)
 
     def _is_meant(self, router: Router, parts: tuple[Any, ...]) -> bool:
@@ -337,9 +339,9 @@ class RoutedChatModel(HintedChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        said = {name: getattr(self, name) for name in (*_PARAMS, "policy", "prefer", "timeout")}
-        models = [target.name for target in self._engine().targets]
-        return {"models": models, **{k: v for k, v in said.items() if v is not None}}
+        self._engine()
+        said = {name: getattr(self, name) for name in (*_PARAMS, "prefer", "timeout")}
+        return {"router": self._written, **{k: v for k, v in said.items() if v is not None}}
 
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
@@ -377,21 +379,26 @@ class RoutedChatModel(HintedChatModel):
             said[name] = getattr(self, name)
         return [(name, value) for name, value in said.items() if value is not None]
 
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """Whether LangChain's ``dumps`` and ``load`` can write and read it."""
-        return True
+    def to_json(self) -> Any:
+        """Write it for LangChain's ``dumps``.
 
-    @property
-    def lc_attributes(self) -> dict[str, Any]:
-        """The router's configuration in plain JSON, for ``dumps``."""
-        said: dict[str, Any] = {}
+        ``load`` reads it back where it is told to trust this class (``allowed_objects``): by
+        itself it trusts LangChain's own packages only, so ``is_lc_serializable`` stays False.
+        """
+        fields = type(self).model_fields
+        said = {k: getattr(self, k) for k in self.model_fields_set if not fields[k].exclude}
         if self.models is not None:
             said["models"] = [plain_target(target) for target in self.models]
         config = self.config or self._config_of_given_router()
         if config is not None:
             said["config"] = plain_config(config)
-        return said
+        return {
+            "lc": 1,
+            "type": "constructor",
+            "id": self.lc_id(),
+            "kwargs": {k: v for k, v in said.items() if v is not None},
+            "name": self.get_name(),
+        }
 
     def _config_of_given_router(self) -> RouterConfig | None:
         given = self.router is not None and self.router not in _MADE

@@ -110,7 +110,8 @@ def to_chunks(chunk: Chunk, form: Form) -> list[ChatGenerationChunk]:
     """
     chunks: list[ChatGenerationChunk] = []
     if chunk.deltas:
-        message = _as_text(chunk.deltas) if form == "text" else _as_blocks(chunk.deltas)
+        deltas = _joined(chunk.deltas) if len(chunk.deltas) > 1 else chunk.deltas
+        message = _as_text(deltas) if form == "text" else _as_blocks(deltas)
         chunks.append(ChatGenerationChunk(message=message))
     response = chunk.response
     if response is not None:
@@ -125,6 +126,38 @@ def to_chunks(chunk: Chunk, form: Form) -> list[ChatGenerationChunk]:
         )
         chunks.append(ChatGenerationChunk(message=last))
     return chunks
+
+
+def _joined(deltas: tuple[Delta, ...]) -> tuple[Delta, ...]:
+    """Join what one chunk says of the same part: LangChain adds up across messages only."""
+    joined: dict[int, Delta] = {}
+    for delta in deltas:
+        before = joined.get(delta.index)
+        joined[delta.index] = delta if before is None else _join(before, delta)
+    return tuple(joined.values())
+
+
+def _join(first: Delta, then: Delta) -> Delta:
+    if isinstance(first, ToolCallDelta) and isinstance(then, ToolCallDelta):
+        return ToolCallDelta(
+            first.index,
+            then.id or first.id,
+            then.name or first.name,
+            first.arguments + then.arguments,
+        )
+    if isinstance(first, TextDelta) and isinstance(then, TextDelta):
+        return TextDelta(
+            first.text + then.text,
+            first.index,
+            first.citations + then.citations,
+            then.signature or first.signature,
+        )
+    if isinstance(first, ReasoningDelta) and isinstance(then, ReasoningDelta):
+        signature = then.signature or first.signature
+        return ReasoningDelta(first.text + then.text, first.index, signature=signature)
+    if isinstance(first, RefusalDelta) and isinstance(then, RefusalDelta):
+        return RefusalDelta(first.text + then.text, first.index)
+    return then
 
 
 def _as_text(deltas: tuple[Delta, ...]) -> AIMessageChunk:

@@ -251,7 +251,7 @@ def test_callbacks(scripted):
     assert watcher.kinds() == ["start", "end"]
     params = watcher.events[0][1]
     assert params["_type"] == "llmrouter"
-    assert params["models"] == ["acme/tiny-1"]
+    assert params["router"] == {}
     assert params["hints"] == {"task": "code"}
     assert watcher.events[0][2]["metadata"]["ls_provider"] == "llmrouter"
     watcher = Watcher()

@@ -46,6 +46,16 @@ def streamed(response, form="text"):
     return functools.reduce(operator.add, messages)
 
 
+def in_lumps(response, form, size=3):
+    """The same, where each chunk brings several pieces of several parts."""
+    deltas = [delta for chunk in chunks_of(response) for delta in chunk.deltas]
+    lumps = [Chunk(tuple(deltas[i : i + size])) for i in range(0, len(deltas), size)]
+    messages = [
+        g.message for chunk in (*lumps, Chunk(response=response)) for g in to_chunks(chunk, form)
+    ]
+    return functools.reduce(operator.add, messages)
+
+
 def parts_of(message):
     return messages_from([message])[0].parts
 
@@ -248,6 +258,8 @@ def test_content_blocks(parts, blocks):
     in_blocks = streamed(response, "blocks")
     assert _without_index(in_blocks.content_blocks) == blocks
     assert parts_of(in_blocks) == parts
+    assert in_lumps(response, "blocks").content == in_blocks.content
+    assert in_lumps(response, "text").content_blocks == blocks
 
 
 def test_a_closing_chunk_alone_shows_no_blocks():
@@ -318,6 +330,8 @@ def test_a_next_turn_gets_back_exactly_what_was_answered(parts):
     assert parts_of(message) == parts
     assert parts_of(streamed(response)) == parts
     assert parts_of(streamed(response, "blocks")) == parts
+    assert parts_of(in_lumps(response, "text")) == parts
+    assert parts_of(in_lumps(response, "blocks")) == parts
     blocks = AIMessage(
         content_blocks=message.content_blocks,
         additional_kwargs=message.additional_kwargs,
