@@ -166,7 +166,7 @@ class RouterConfig(_Settings):
         max_retries: Calls a request may make beyond the first one to each target of its plan.
         cooldown_s: First rest of a failing target, in seconds; doubles with each failed probe.
         max_cooldown_s: Longest such rest, in seconds.
-        http: Which HTTP engine: "auto", "httpx", "aiohttp" or "pyreqwest".
+        http: Which HTTP engine: "auto", "httpx" or "aiohttp"; see docs/transport.md.
         proxy: Proxy URL for all providers; the usual environment variables unless given.
         verify: TLS verification: true, or the path of a CA bundle.
         hints: Hints for requests that bring none of their own.
@@ -182,7 +182,7 @@ class RouterConfig(_Settings):
     max_retries: int = Field(default=1, ge=0)
     cooldown_s: float = Field(default=1.0, gt=0)
     max_cooldown_s: float = Field(default=60.0, gt=0)
-    http: Literal["auto", "httpx", "aiohttp", "pyreqwest"] | None = None
+    http: Literal["auto", "httpx", "aiohttp"] | None = None
     proxy: str | None = Field(default=None, repr=False)
     verify: bool | str = True
     hints: dict[str, Any] = Field(default_factory=dict)

@@ -23,7 +23,7 @@ PRINTS = {
     ],
     "failover.py": [
         "Still here. primary (error) -> backup (ok)\nStill here. backup (ok)",
-        "nobody: ['backup'",
+        "nobody: no target is ready in time",
     ],
 }
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MODELS = (
     "openai/gpt-5.6-luna",
-    "anthropic/claude-opus-5",
+    "anthropic/claude-fable-5",
     "google/gemini-3.7-flash",
 )
 FAILING = "google"
@@ -52,7 +52,7 @@ TASKS = (
     ),
     _Task(
         "What is 17% of 4,350, plus 12? Use the calculator.",
-        {"llmrouter_task": "math", "llmrouter_prefer": "quality"},
+        {"llmrouter_task": "math", "llmrouter_value_usd": 10.0},
         "17% of 4,350 is 739.5; plus 12 that is 751.5.",
         310,
         ToolCall("calculator", {"expression": "4350 * 0.17 + 12"}),
