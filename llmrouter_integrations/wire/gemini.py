@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from llmrouter_integrations import __version__
-from llmrouter_integrations.errors import EmptyAnswerError, ProtocolViolationError
+from llmrouter_integrations.errors import EmptyAnswerError
 from llmrouter_integrations.http_messages import HttpRequest
 from llmrouter_integrations.messages import (
     EMPTY_MAP,
@@ -24,7 +24,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
 )
 from llmrouter_integrations.wire.base import Encoded
-from llmrouter_integrations.wire.checks import finished, json_body
+from llmrouter_integrations.wire.checks import finished, json_body, malformed
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.gemini_answer import (
     ISSUER,
@@ -118,38 +118,10 @@ class GeminiCodec:
         if not 200 <= http.status < 300:
             raise self.error(http, endpoint)
         body = json_body(http, endpoint)
-        if not isinstance(body, dict):
-            raise ProtocolViolationError(
-                "the answer is no JSON object", status=http.status, target=endpoint.name
-            )
-        if "error" in body:
-            raise classify_payload(body, endpoint)
-        candidates = body.get("candidates")
-        if not candidates:
-            refuse_blocked(body, endpoint)
-            raise EmptyAnswerError(
-                "the answer has no candidates", status=http.status, target=endpoint.name
-            )
-        candidate = candidates[0]
-        response_id = body.get("responseId")
-        parts = read_parts(candidate, response_id or "")
-        called = any(type(part) is ToolCallPart for part in parts)
-        usage = body.get("usageMetadata")
-        return finished(
-            Response(
-                message=Message("assistant", parts, id=response_id),
-                finish_reason=finish_reason_of(candidate, endpoint, called=called),
-                usage=usage_of(usage) or NO_USAGE,
-                model=body.get("modelVersion") or endpoint.model,
-                provider=endpoint.provider,
-                target=endpoint.name,
-                id=response_id,
-                raw_finish_reason=candidate.get("finishReason"),
-                logprobs=logprobs_of(candidate),
-                extra=extra_of(candidate, usage) or EMPTY_MAP,
-            ),
-            endpoint,
-        )
+        try:
+            return finished(_response(body, endpoint), endpoint)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise malformed(error, endpoint) from error
 
     def decoder(self, endpoint: Endpoint) -> GeminiStream:
         """Begin to read a streamed answer."""
@@ -158,6 +130,32 @@ class GeminiCodec:
     def error(self, http: HttpResponse, endpoint: Endpoint) -> AttemptError:
         """Classify an answer whose status is not 2xx."""
         return classify(http, endpoint)
+
+
+def _response(body: Mapping[str, Any], endpoint: Endpoint) -> Response:
+    if "error" in body:
+        raise classify_payload(body, endpoint)
+    candidates = body.get("candidates")
+    if not candidates:
+        refuse_blocked(body, endpoint)
+        raise EmptyAnswerError("the answer has no candidates", target=endpoint.name)
+    candidate = candidates[0]
+    response_id = body.get("responseId")
+    parts = read_parts(candidate, response_id or "")
+    called = any(type(part) is ToolCallPart for part in parts)
+    usage = body.get("usageMetadata")
+    return Response(
+        message=Message("assistant", parts, id=response_id),
+        finish_reason=finish_reason_of(candidate, endpoint, called=called),
+        usage=usage_of(usage) or NO_USAGE,
+        model=body.get("modelVersion") or endpoint.model,
+        provider=endpoint.provider,
+        target=endpoint.name,
+        id=response_id,
+        raw_finish_reason=candidate.get("finishReason"),
+        logprobs=logprobs_of(candidate),
+        extra=extra_of(candidate, usage) or EMPTY_MAP,
+    )
 
 
 def _system(parts: tuple[Part, ...], adjustments: list[Adjustment]) -> list[dict[str, Any]]:

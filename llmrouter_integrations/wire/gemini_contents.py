@@ -26,6 +26,7 @@ from llmrouter_integrations.messages import (
     ToolResultPart,
 )
 from llmrouter_integrations.wire.media import base64_text, media_type_of, split_data_url
+from llmrouter_integrations.wire.structured import CONTINUE, OPENING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,11 +49,6 @@ TEXTS: Final = ("application/json", "application/xml", "application/yaml")
 
 _DEFAULTS: Final[Mapping[type, str]] = {ImagePart: "image/png", AudioPart: "audio/wav"}
 """What a medium is taken for where nothing tells its type."""
-
-OPENING: Final = "(The conversation begins here.)"
-CONTINUE: Final = (
-    "Your last message was cut off. Continue it from exactly where it stops, repeating nothing."
-)
 
 
 class ContentWriter:

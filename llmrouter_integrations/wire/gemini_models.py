@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from llmrouter_integrations.messages import Adjustment
+from llmrouter_integrations.wire.claude import ANSWER_SHARE
 from llmrouter_integrations.wire.effort import nearest_effort
 
 if TYPE_CHECKING:
@@ -115,9 +116,6 @@ BUDGETS: Final[Mapping[str, int]] = {
 """Thinking tokens for an effort, as Google's OpenAI-compatible API translates it (its page on
 OpenAI compatibility, November 2026); the last two are the most that any model takes."""
 
-ANSWER_SHARE: Final = 0.25
-"""Of maxOutputTokens, what a budget must leave for the answer, as thinking counts against it."""
-
 
 def thinking_config(
     request: Request, endpoint: Endpoint, rules: GeminiRules, adjustments: list[Adjustment]
@@ -149,6 +147,7 @@ def thinking_config(
         return {"thinkingBudget": 0 if rules.off else least}
     budget = min(BUDGETS.get(effort, BUDGETS["medium"]), most)
     if request.max_tokens is not None:
+        # thinking counts against it
         budget = min(budget, request.max_tokens - int(request.max_tokens * ANSWER_SHARE))
     budget = max(budget, least)
     adjustments.append(

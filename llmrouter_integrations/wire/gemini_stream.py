@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from llmrouter_integrations.errors import ProtocolViolationError, TruncatedAnswerError
+from llmrouter_integrations.errors import AttemptError, TruncatedAnswerError
 from llmrouter_integrations.messages import (
     EMPTY_MAP,
     Chunk,
@@ -16,7 +16,7 @@ from llmrouter_integrations.messages import (
     TextDelta,
     ToolCallDelta,
 )
-from llmrouter_integrations.wire.checks import check_end
+from llmrouter_integrations.wire.checks import check_end, malformed
 from llmrouter_integrations.wire.classify import classify_payload
 from llmrouter_integrations.wire.gemini_answer import (
     ISSUER,
@@ -35,7 +35,6 @@ from llmrouter_integrations.wire.structured import JSON_TOOL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmrouter_integrations.errors import AttemptError
     from llmrouter_integrations.messages import Delta
     from llmrouter_integrations.wire.base import Endpoint
 
@@ -47,8 +46,8 @@ class GeminiStream:
 
     What several events of one feed add goes into one chunk. The finish reason, the usage (every
     event's is the sum so far) and the citations come with the last chunk, at the end of the
-    bytes: the protocol has no other end. An error event is raised at the next call if the same
-    feed brought content before it, so that nothing that came is lost.
+    bytes: the protocol has no other end. A fault is raised at the next call if the same feed
+    brought something before it, so that nothing that came is lost.
     """
 
     __slots__ = (
@@ -115,27 +114,16 @@ class GeminiStream:
 
     def _read(self, events: list[tuple[str, bytes]], *, last: bool = False) -> list[Chunk]:
         chunks: list[Chunk] = []
-        for _, payload in events:
-            try:
-                event = orjson.loads(payload)
-            except orjson.JSONDecodeError:
-                if last:
-                    break  # cut off in the middle of an event
-                raise ProtocolViolationError(
-                    "a stream event is not JSON", target=self._endpoint.name
-                ) from None
-            if isinstance(event, list):
-                event = event[0] if event else {}
-            failure = classify_payload(event, self._endpoint) if "error" in event else None
-            if failure is None:
-                self._event(event, chunks)
-                continue
-            self._flush(chunks)
-            if not chunks:
-                raise failure
-            self._failure = failure
-            break
+        try:
+            for _, payload in events:
+                self._event(payload, chunks, last=last)
+        except AttemptError as error:
+            self._failure = error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            self._failure = malformed(error, self._endpoint)
         self._flush(chunks)
+        if self._failure is not None and not chunks:
+            raise self._failure
         return chunks
 
     def _flush(self, chunks: list[Chunk], logprobs: Any = None) -> None:
@@ -143,7 +131,17 @@ class GeminiStream:
             chunks.append(Chunk(tuple(self._deltas), logprobs=logprobs))
             self._deltas.clear()
 
-    def _event(self, event: Mapping[str, Any], chunks: list[Chunk]) -> None:
+    def _event(self, payload: bytes, chunks: list[Chunk], *, last: bool) -> None:
+        try:
+            event = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            if last:
+                return  # cut off in the middle of an event
+            raise
+        if isinstance(event, list):
+            event = event[0]
+        if "error" in event:
+            raise classify_payload(event, self._endpoint)
         if not self._begun:
             self._begun = True
             self._id = event.get("responseId") or ""
