@@ -5,6 +5,7 @@ Base URLs and the environment variables are those that each vendor's own SDK tak
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -40,6 +41,7 @@ class ProviderInfo:
         region_env: Environment variables that hold the region of ``base_url``.
         global_base_url: Where it is reached when no region is given.
         issuer: Who can read back the signatures in its answers.
+        responses_models: Models that are better asked over OpenAI's Responses protocol.
     """
 
     id: str
@@ -54,6 +56,13 @@ class ProviderInfo:
     region_env: tuple[str, ...] = ()
     global_base_url: str | None = None
     issuer: str = ""
+    responses_models: re.Pattern[str] | None = None
+
+    def protocol_for(self, model: str) -> str:
+        """Give the protocol that a model is best asked over at the provider itself."""
+        if self.responses_models is not None and self.responses_models.match(model):
+            return "openai-responses"
+        return self.protocol
 
 
 def _chat(
@@ -66,6 +75,7 @@ def _chat(
     base_url_env: tuple[str, ...] = (),
     base_url_path: str = "",
     issuer: str = "",
+    responses_models: re.Pattern[str] | None = None,
 ) -> ProviderInfo:
     """Give a provider that speaks OpenAI chat completions; it is its own issuer by default."""
     return ProviderInfo(
@@ -78,8 +88,14 @@ def _chat(
         base_url_env=base_url_env,
         base_url_path=base_url_path,
         issuer=issuer or provider_id,
+        responses_models=responses_models,
     )
 
+
+_RESPONSES_ONLY = re.compile(r"gpt-5\.[2-9]|gpt-([6-9]|\d\d)|.*-(pro|codex|deep-research)\b")
+"""OpenAI's models that take function tools on chat completions without reasoning (5.2 and later),
+not at all (6 and later), or are not served there (pro, codex, deep research): as langchain-openai
+routes them, and OpenAI's own issue tracker reports."""
 
 _TABLE = (
     _chat(
@@ -87,6 +103,7 @@ _TABLE = (
         "https://api.openai.com/v1",
         ("OPENAI_API_KEY",),
         base_url_env=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
+        responses_models=_RESPONSES_ONLY,
     ),
     _chat(
         "azure",
