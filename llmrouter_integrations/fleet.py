@@ -180,7 +180,7 @@ def _endpoint(
         headers=tuple(config.headers.items()),
         abilities=target.abilities if known or config.abilities else None,
         max_output=target.max_output,
-        options=config.options,
+        options={**(info.options_from(env) if info else {}), **config.options},
     )
 
 

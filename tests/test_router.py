@@ -236,6 +236,21 @@ def test_a_model_is_asked_over_the_protocol_it_is_best_at(fields, env, protocol)
     assert backend._codec.protocol == protocol
 
 
+def test_options_come_from_the_environment_and_stated_ones_win():
+    env = {
+        "GOOGLE_VERTEX_ACCESS_TOKEN": "t",
+        "GOOGLE_CLOUD_PROJECT": "p",
+        "GOOGLE_CLOUD_LOCATION": "europe-west4",
+    }
+    targets = ["vertex/gemini-x", {"model": "vertex/gemini-y", "options": {"project": "own"}}]
+    router = Router(targets, env=env)
+    found = [dict(b._endpoint.options) for b in router._dispatcher._backends.values()]
+    assert found == [
+        {"project": "p", "location": "europe-west4"},
+        {"project": "own", "location": "europe-west4"},
+    ]
+
+
 def test_azure_without_endpoint_is_told():
     with pytest.raises(ConfigurationError, match="AZURE_OPENAI_ENDPOINT"):
         Router(["azure/my-deployment"], env={"AZURE_OPENAI_API_KEY": "k"})

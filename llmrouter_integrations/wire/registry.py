@@ -6,7 +6,7 @@ Base URLs and the environment variables are those that each vendor's own SDK tak
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
@@ -42,6 +42,8 @@ class ProviderInfo:
         global_base_url: Where it is reached when no region is given.
         issuer: Who can read back the signatures in its answers.
         responses_models: Models that are better asked over OpenAI's Responses protocol.
+        options_env: A target's option to the environment variables that hold it, the first
+            found wins.
     """
 
     id: str
@@ -57,6 +59,15 @@ class ProviderInfo:
     global_base_url: str | None = None
     issuer: str = ""
     responses_models: re.Pattern[str] | None = None
+    options_env: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def options_from(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Give the options that the environment holds."""
+        said = {
+            option: next((value for name in names if (value := env.get(name))), None)
+            for option, names in self.options_env.items()
+        }
+        return {option: value for option, value in said.items() if value is not None}
 
     def protocol_for(self, model: str) -> str:
         """Give the protocol that a model is best asked over at the provider itself."""
@@ -76,6 +87,7 @@ def _chat(
     base_url_path: str = "",
     issuer: str = "",
     responses_models: re.Pattern[str] | None = None,
+    options_env: Mapping[str, tuple[str, ...]] | None = None,
 ) -> ProviderInfo:
     """Give a provider that speaks OpenAI chat completions; it is its own issuer by default."""
     return ProviderInfo(
@@ -89,6 +101,7 @@ def _chat(
         base_url_path=base_url_path,
         issuer=issuer or provider_id,
         responses_models=responses_models,
+        options_env=options_env or {},
     )
 
 
@@ -111,6 +124,7 @@ _TABLE = (
         ("AZURE_OPENAI_API_KEY", "AZURE_AI_API_KEY", "AZURE_INFERENCE_CREDENTIAL"),
         aliases=("azure-openai", "azure-ai"),
         base_url_env=("AZURE_OPENAI_ENDPOINT", "AZURE_AI_ENDPOINT", "AZURE_INFERENCE_ENDPOINT"),
+        options_env={"api_version": ("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION")},
         issuer="openai",
     ),
     ProviderInfo(
@@ -141,6 +155,10 @@ _TABLE = (
         base_url_path="/v1",
         region_env=("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"),
         global_base_url="https://aiplatform.googleapis.com/v1",
+        options_env={
+            "project": ("GOOGLE_CLOUD_PROJECT", "GOOGLE_VERTEX_PROJECT"),
+            "location": ("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"),
+        },
         issuer="gemini",
     ),
     _chat(
