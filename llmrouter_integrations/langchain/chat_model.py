@@ -246,6 +246,16 @@ class RoutedChatModel(ModelWithRouter):
 
     # -- counting -----------------------------------------------------------------------------
 
+    def get_token_ids(self, text: str) -> list[int]:
+        """Tokenize a text, where the caller gave ``custom_get_token_ids``.
+
+        Raises:
+            NotImplementedError: It was not given: each model behind a router has its own.
+        """
+        if self.custom_get_token_ids is not None:
+            return self.custom_get_token_ids(text)
+        raise NotImplementedError("each model has its own tokenizer: give custom_get_token_ids")
+
     def get_num_tokens(self, text: str) -> int:
         """Estimate the tokens of a text, without a tokenizer; see :mod:`~..routing.features`."""
         if self.custom_get_token_ids is not None:

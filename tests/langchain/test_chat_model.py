@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 from langchain_core.caches import InMemoryCache
-from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_callback
 from langchain_core.globals import set_llm_cache
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
@@ -350,6 +350,16 @@ def test_tokens_are_estimated_without_a_tokenizer(scripted):
     assert with_tools > llm.get_num_tokens_from_messages([HumanMessage("x")])
     own = RoutedChatModel(router=scripted(), custom_get_token_ids=lambda text: [1] * len(text))
     assert own.get_num_tokens("abc") == 3
+    assert own.get_token_ids("abc") == [1, 1, 1]
+    with pytest.raises(NotImplementedError, match="custom_get_token_ids"):
+        llm.get_token_ids("abc")
+
+
+def test_usage_is_counted_by_model(scripted):
+    with get_usage_metadata_callback() as counted:
+        RoutedChatModel(router=scripted()).invoke("hi")
+        list(RoutedChatModel(router=scripted()).stream("hi"))
+    assert counted.usage_metadata["tiny-1"]["total_tokens"] == 16
 
 
 # -- content in standard blocks ----------------------------------------------------------------
