@@ -35,6 +35,7 @@ from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.claude import (
     BINDING_BETA,
     OTHER,
+    WINDOW_BETA,
     ClaudeRules,
     claude_rules,
     sampling,
@@ -156,6 +157,8 @@ class AnthropicCodec:
         betas = list(offered.betas)
         if thought.config is not None and "block_binding" in thought.config:
             betas.append(BINDING_BETA)
+        if request.max_tokens is None and not rules.ends_at_window:
+            betas.append(WINDOW_BETA)  # its most, said for the caller, must not refuse the prompt
         if request.extra:
             more = extra_fields(request.extra, ("anthropic", endpoint.provider), adjustments)
             betas.extend(more.pop("betas", ()))
