@@ -35,7 +35,7 @@ class Limits:
             its reader says that content has come, for a provider that has told its name may
             think in silence for as long as one that has not.
         idle_s: Seconds between two reads after that, and for each write.
-        connect_s: Seconds to open a connection: DNS, TCP and TLS.
+        connect_s: Seconds to open a connection: DNS, TCP, TLS, and a proxy's part of it.
         pool_s: Seconds to wait for a free place among the client's connections.
         max_body_bytes: Bytes a whole answer, or one line of a streamed one, may have once its
             content-encoding is undone.
