@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+from llmrouter_integrations.transport.closing import at_once
 from llmrouter_integrations.transport.exchange import EXPECTED
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class HttpStream:
 
     async def aclose(self) -> None:
         """As :meth:`close`."""
-        await self._response.aclose()
+        await at_once(self._response.aclose())
 
     def _chunks(self, count: Callable[[bytes], None]) -> Iterator[bytes]:
         response = self._response
