@@ -26,19 +26,19 @@ from llmrouter_integrations.langchain.errors import as_model_error
 from llmrouter_integrations.langchain.from_response import Form, to_chunks, to_result
 from llmrouter_integrations.langchain.hints import FORM, KWARG, HintedChatModel
 from llmrouter_integrations.langchain.profile import common_profile
-from llmrouter_integrations.langchain.settings import (
-    config_from,
-    models_from,
-    plain_config,
-    plain_target,
-    read_config,
-)
 from llmrouter_integrations.langchain.structured import Method, structured, structured_kwargs
 from llmrouter_integrations.langchain.to_request import to_request
 from llmrouter_integrations.langchain.tools import AnyTool, choice_kwarg, tools_kwarg
 from llmrouter_integrations.messages import Chunk, Request
 from llmrouter_integrations.router import Router
 from llmrouter_integrations.routing.features import estimate_tokens, read_features
+from llmrouter_integrations.settings import (
+    config_from,
+    models_from,
+    plain_config,
+    plain_target,
+    read_config,
+)
 
 __all__ = ["RoutedChatModel"]
 

@@ -17,7 +17,7 @@ assert "genai_prices" in sys.modules
 
 
 def test_nothing_is_read_before_it_is_needed():
-    done = subprocess.run(  # noqa: S603  (our own interpreter, on the text above)
+    done = subprocess.run(
         [sys.executable, "-c", PROBE], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
