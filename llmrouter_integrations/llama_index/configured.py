@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 import pickle
 from collections.abc import Mapping
-from typing import Any, Final, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast
 
 from llama_index.core.base.llms.types import LLMMetadata
 from llama_index.core.llms.function_calling import FunctionCallingLLM
@@ -27,7 +27,6 @@ from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.hints import EMPTY, Prefer, RoutingHints
 from llmrouter_integrations.llama_index.hints import hints_of
 from llmrouter_integrations.llama_index.targets import common_metadata
-from llmrouter_integrations.router import Router
 from llmrouter_integrations.settings import (
     config_from,
     models_from,
@@ -35,6 +34,9 @@ from llmrouter_integrations.settings import (
     plain_target,
     read_config,
 )
+
+if TYPE_CHECKING:
+    from llmrouter_integrations.router import Router
 
 __all__ = ["PARAMS", "ConfiguredLLM"]
 
@@ -64,7 +66,7 @@ class ConfiguredLLM(FunctionCallingLLM):
 
     _made_of: tuple[Any, ...] | None = PrivateAttr(default=None)
     _default_hints: tuple[Any, RoutingHints] = PrivateAttr(default=((None, None), EMPTY))
-    _metadata: tuple[Any, LLMMetadata] | None = PrivateAttr(default=None)
+    _known: tuple[Any, LLMMetadata, dict[str, Any]] | None = PrivateAttr(default=None)
 
     # -- making one ---------------------------------------------------------------------------
 
@@ -114,6 +116,8 @@ class ConfiguredLLM(FunctionCallingLLM):
         if self.router is None or self._made_of is not None:
             parts = self._parts()
             if self.router is None or self._made_of != parts:
+                from llmrouter_integrations.router import Router  # with all its providers: late
+
                 settings = {"policy": self.policy, "max_retries": self.max_retries}
                 self.router = Router(
                     config=config_from(self.models, self.config, self.api_key, **settings)
@@ -150,25 +154,29 @@ class ConfiguredLLM(FunctionCallingLLM):
     @property
     def metadata(self) -> LLMMetadata:
         """What may be counted on, whichever target answers."""
-        of = (self._engine(), self.max_tokens)
-        if self._metadata is None or self._metadata[0] != of:
-            self._metadata = (of, common_metadata(of[0].targets, self.max_tokens))
-        return self._metadata[1]
+        return self._told()[1]
 
     def to_payload(self) -> dict[str, Any]:
         """What traces and callbacks are told of this LLM: never a key."""
-        known = self.metadata
-        payload: dict[str, Any] = {
-            "class_name": self.class_name(),
-            **known.__dict__,
-            "models": [target.name for target in self._engine().targets],
-        }
-        for name in PARAMS:
-            if (value := getattr(self, name)) is not None:
-                payload[name] = value
-        return payload
+        said = {name: value for name in PARAMS if (value := getattr(self, name)) is not None}
+        return {**self._told()[2], **said}
 
-    # -- what may be told and written down: never a key ----------------------------------------
+    def _told(self) -> tuple[Any, LLMMetadata, dict[str, Any]]:
+        """Give what LlamaIndex asks for many times a query, put together once."""
+        router = self._engine()
+        of = (router, self.max_tokens)
+        told = self._known
+        if told is None or told[0] != of:
+            metadata = common_metadata(router.targets, self.max_tokens)
+            payload = {
+                "class_name": self.class_name(),
+                **metadata.model_dump(),
+                "models": [target.name for target in router.targets],
+            }
+            told = self._known = (of, metadata, payload)
+        return told
+
+    # -- what may be written down: never a key --------------------------------------------------
 
     @field_serializer("models")
     def _write_models(self, models: tuple[TargetConfig, ...] | None) -> list[Any] | None:
@@ -205,7 +213,7 @@ class ConfiguredLLM(FunctionCallingLLM):
         state = BaseModel.__getstate__(self)
         own = {name: value for name, value in state["__dict__"].items() if _travels(value)}
         own |= {"router": None, "api_key": None, "config": self._stated_config()}
-        private = {**state["__pydantic_private__"], "_made_of": None, "_metadata": None}
+        private = {**state["__pydantic_private__"], "_made_of": None, "_known": None}
         return {**state, "__dict__": own, "__pydantic_private__": private}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
