@@ -100,8 +100,8 @@ class ConfiguredLLM(FunctionCallingLLM):
 
     @model_validator(mode="after")
     def _have_router(self) -> Self:
-        parts = self._parts()
-        if self.router is not None and any(part is not None for part in parts[:4]):
+        given = self.router is not None and self._made_of is None
+        if given and any(part is not None for part in self._parts()[:4]):
             raise ConfigurationError(
                 "give either a router, or what to make one of (models, config, api_key, policy)"
             )

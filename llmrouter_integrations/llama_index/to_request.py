@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from llama_index.core.base.llms.types import MessageRole, TextBlock
 
 from llmrouter_integrations.llama_index.blocks import arguments_json, foreign_calls, parts_from
@@ -119,15 +121,38 @@ def _assistant(parts: list[Part], besides: Mapping[str, Any]) -> list[Part]:
         parts = [part for part in parts if not isinstance(part, AudioPart)]
         parts.append(AudioPart(file_id=audio_id, issuer="openai"))
     parts.extend([OpaquePart(b["issuer"], b["payload"]) for b in besides.get(OPAQUE, ())])
-    # the blocks have the last word on the calls: they are what people edit
-    if not any(isinstance(part, ToolCallPart) for part in parts):
-        parts.extend(
-            [
-                ToolCallPart(call_id or f"call_{at}", name, arguments_json(arguments))
-                for at, (call_id, name, arguments) in enumerate(
-                    foreign_calls(besides.get("tool_calls"))
-                )
-            ]
-        )
+    calls = list(foreign_calls(besides.get("tool_calls")))
+    if calls:
+        parts = _with_calls(parts, calls)
     entries = besides.get(KEY)
     return restore(entries, parts) if entries else parts
+
+
+def _with_calls(parts: list[Part], calls: list[tuple[str, str, Any]]) -> list[Part]:
+    """Join what blocks and ``additional_kwargs["tool_calls"]`` say of the same calls.
+
+    The blocks have the last word: they are what people edit. But where both say the same, the
+    model's own spelling of the arguments counts: a provider's prompt cache knows only that one.
+    """
+    if not any(isinstance(part, ToolCallPart) for part in parts):
+        read = [
+            ToolCallPart(call_id or f"call_{at}", name, arguments_json(arguments))
+            for at, (call_id, name, arguments) in enumerate(calls)
+        ]
+        return [*parts, *read]
+    spelled = {call_id: said for call_id, _, said in calls if isinstance(said, str)}
+    return [
+        replace(part, arguments=spelled[part.id])
+        if isinstance(part, ToolCallPart) and _is_same(part.arguments, spelled.get(part.id))
+        else part
+        for part in parts
+    ]
+
+
+def _is_same(arguments: str, spelled: str | None) -> bool:
+    if spelled is None or spelled == arguments:
+        return False
+    try:
+        return arguments_json(orjson.loads(spelled)) == arguments
+    except orjson.JSONDecodeError:
+        return False
