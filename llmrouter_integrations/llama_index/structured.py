@@ -67,7 +67,7 @@ def _why(answer: ChatResponse) -> str:
 
 
 class _GrowingObject:
-    """An object under way: an instance as soon as what has come is one, else one without rules."""
+    """An object under way: an instance where what has come is one, else one without rules."""
 
     def __init__(self, output_cls: type[BaseModel]) -> None:
         from llama_index.core.program.utils import create_flexible_model
@@ -160,8 +160,8 @@ class SchemaLLM(FunctionCallingLLM):
     ) -> Generator[BaseModel]:
         """Answer a prompt with an object that grows; the last one is whole.
 
-        While it grows it is an instance of ``output_cls`` as soon as it can be one, and of a
-        class with the same fields, all optional, before that.
+        While it grows it is an instance of ``output_cls`` where what has come is one, else of a
+        class with the same fields, all optional.
 
         Raises:
             ValueError: As :meth:`structured_predict`, at the end.
