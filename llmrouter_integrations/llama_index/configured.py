@@ -65,7 +65,7 @@ class ConfiguredLLM(FunctionCallingLLM):
     hints: InstanceOf[RoutingHints] = EMPTY
 
     _made_of: tuple[Any, ...] | None = PrivateAttr(default=None)
-    _default_hints: tuple[Any, RoutingHints] = PrivateAttr(default=((None, None), EMPTY))
+    _default_hints: tuple[Any, RoutingHints] = PrivateAttr(default=(None, EMPTY))
     _known: tuple[Any, LLMMetadata, dict[str, Any]] | None = PrivateAttr(default=None)
 
     # -- making one ---------------------------------------------------------------------------
@@ -213,8 +213,8 @@ class ConfiguredLLM(FunctionCallingLLM):
         state = BaseModel.__getstate__(self)
         own = {name: value for name, value in state["__dict__"].items() if _travels(value)}
         own |= {"router": None, "api_key": None, "config": self._stated_config()}
-        private = {**state["__pydantic_private__"], "_made_of": None, "_known": None}
-        return {**state, "__dict__": own, "__pydantic_private__": private}
+        nothing = {"_made_of": None, "_known": None, "_default_hints": (None, EMPTY)}
+        return {**state, "__dict__": own, "__pydantic_private__": nothing}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         defaults = {

@@ -4,10 +4,10 @@ LlamaIndex formats a prompt into messages and hands only these to the LLM. So th
 what the prompt's metadata say (:class:`PromptMessages`), from the one to the other.
 
 What is said around a call (:func:`hints_for`) lives in a context variable. LlamaIndex copies the
-context into the tasks and threads it starts itself, with one exception, the thread in which a chat
-engine's ``stream_chat`` writes its history. And an object that asks its LLM only when it is
-iterated (a streaming query engine's response, a ``StructuredLLM``'s stream) does so after the
-``with`` block has ended. There, bind the hints: ``llm.with_hints(...)``.
+context into the tasks and threads it starts. But an object that asks its LLM only when it is read
+(a streaming query engine's response, a ``StructuredLLM``'s stream) may be read after the ``with``
+block has ended, and a thread of the caller's own has no context. There, bind the hints:
+``llm.with_hints(...)``.
 """
 
 from __future__ import annotations

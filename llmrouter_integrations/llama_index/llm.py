@@ -202,9 +202,12 @@ class RoutedLLM(SchemaLLM, ConfiguredLLM):
         return to_request(messages, params | kwargs), hints
 
     def _own_hints(self) -> RoutingHints:
-        said = (self.prefer, self.timeout)
+        """Give what the constructor's arguments say, and under it the router's configuration."""
+        router = self._engine()
+        said = (self.prefer, self.timeout, router)
         if self._default_hints[0] != said:
-            self._default_hints = (said, RoutingHints(prefer=self.prefer, timeout_s=self.timeout))
+            own = RoutingHints(prefer=self.prefer, timeout_s=self.timeout)
+            self._default_hints = (said, own.over(RoutingHints.of(router.config.hints)))
         return self._default_hints[1]
 
     # -- tools --------------------------------------------------------------------------------

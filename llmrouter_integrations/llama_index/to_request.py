@@ -143,13 +143,13 @@ def _with_calls(parts: list[Part], calls: list[tuple[str, str, Any]]) -> list[Pa
     spelled = {call_id: said for call_id, _, said in calls if isinstance(said, str)}
     return [
         replace(part, arguments=spelled[part.id])
-        if isinstance(part, ToolCallPart) and _is_other_spelling(part.arguments, spelled.get(part.id))
+        if isinstance(part, ToolCallPart) and _is_respelled(part.arguments, spelled.get(part.id))
         else part
         for part in parts
     ]
 
 
-def _is_other_spelling(arguments: str, spelled: str | None) -> bool:
+def _is_respelled(arguments: str, spelled: str | None) -> bool:
     if spelled is None or spelled == arguments:
         return False
     try:
