@@ -44,8 +44,10 @@ from llmrouter_integrations.messages import TextPart, ToolCallPart
 from llmrouter_integrations.testing import Fault, Reply
 from tests.scripted import ScriptedRouter, answer
 
-# LlamaIndex's own: its workflows look at every attribute of an agent
-pytestmark = pytest.mark.filterwarnings("ignore::pydantic.PydanticDeprecatedSince20")
+pytestmark = [  # LlamaIndex's own: its workflows look at every attribute of an agent
+    pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:is_running called from within a step"),
+]
 
 HI = [ChatMessage("hi")]
 HINTED = {"llmrouter": {"task": "code"}}
