@@ -89,7 +89,7 @@ class Fleet:
             )
             targets.append(target)
             backends[config.name] = WireBackend(
-                registry.codec(config.protocol or (info.protocol if info else "openai-chat")),
+                registry.codec(config.protocol or _protocol(config, info, env)),
                 _endpoint(config, info, target, key=key, known=facts is not None, env=env),
                 transport,
             )
@@ -127,6 +127,14 @@ def _may_go_without(config: TargetConfig, info: ProviderInfo | None) -> bool:
     # an AWS chain may find credentials in files that the environment does not show
     chained = info is not None and bool(info.credentials_env)
     return chained or info is None or info.local or bool(config.base_url or config.headers)
+
+
+def _protocol(config: TargetConfig, info: ProviderInfo | None, env: Mapping[str, str]) -> str:
+    if info is None:
+        return "openai-chat"
+    elsewhere = config.base_url or any(env.get(name) for name in info.base_url_env)
+    # a proxy or another server in the provider's name speaks what it always spoke
+    return info.protocol if elsewhere else info.protocol_for(config.model_id)
 
 
 def _what_to_set(config: TargetConfig, info: ProviderInfo | None) -> str:
@@ -172,7 +180,7 @@ def _endpoint(
         headers=tuple(config.headers.items()),
         abilities=target.abilities if known or config.abilities else None,
         max_output=target.max_output,
-        options=config.options,
+        options={**(info.options_from(env) if info else {}), **config.options},
     )
 
 

@@ -215,6 +215,42 @@ def test_any_compatible_server_serves_by_its_url(simulator):
         assert router.complete("Hi").text == "local"
 
 
+@pytest.mark.parametrize(
+    ("fields", "env", "protocol"),
+    [
+        ({"model": "openai/gpt-6.1-terra"}, {}, "openai-responses"),
+        ({"model": "openai/gpt-5.4-mini"}, {}, "openai-responses"),
+        ({"model": "openai/gpt-5-pro"}, {}, "openai-responses"),
+        ({"model": "openai/gpt-5-mini"}, {}, "openai-chat"),
+        ({"model": "openai/gpt-4o"}, {}, "openai-chat"),
+        ({"model": "openai/gpt-6", "protocol": "openai-chat"}, {}, "openai-chat"),
+        ({"model": "openai/gpt-6", "base_url": "http://127.0.0.1:9/v1"}, {}, "openai-chat"),
+        ({"model": "openai/gpt-6"}, {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "openai-chat"),
+        ({"model": "anthropic/claude-x"}, {}, "anthropic"),
+    ],
+)
+def test_a_model_is_asked_over_the_protocol_it_is_best_at(fields, env, protocol):
+    keys = {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}
+    router = Router([fields], env=keys | env)
+    (backend,) = router._dispatcher._backends.values()
+    assert backend._codec.protocol == protocol
+
+
+def test_options_come_from_the_environment_and_stated_ones_win():
+    env = {
+        "GOOGLE_VERTEX_ACCESS_TOKEN": "t",
+        "GOOGLE_CLOUD_PROJECT": "p",
+        "GOOGLE_CLOUD_LOCATION": "europe-west4",
+    }
+    targets = ["vertex/gemini-x", {"model": "vertex/gemini-y", "options": {"project": "own"}}]
+    router = Router(targets, env=env)
+    found = [dict(b._endpoint.options) for b in router._dispatcher._backends.values()]
+    assert found == [
+        {"project": "p", "location": "europe-west4"},
+        {"project": "own", "location": "europe-west4"},
+    ]
+
+
 def test_azure_without_endpoint_is_told():
     with pytest.raises(ConfigurationError, match="AZURE_OPENAI_ENDPOINT"):
         Router(["azure/my-deployment"], env={"AZURE_OPENAI_API_KEY": "k"})

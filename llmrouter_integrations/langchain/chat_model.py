@@ -1,54 +1,53 @@
 """The router as LangChain applications use it: :class:`RoutedChatModel`."""
 
-# ruff: noqa: TC001, TC002, TC003  (pydantic and LangChain resolve the annotations at run time)
+# ruff: noqa: TC001, TC002  (pydantic and LangChain resolve the annotations at run time)
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
-from typing import Any, Literal, Self, cast
-from weakref import WeakKeyDictionary
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput
-from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
-from llmrouter_integrations.config import RouterConfig, TargetConfig
-from llmrouter_integrations.errors import ConfigurationError, RouterError
+from llmrouter_integrations.errors import RouterError
 from llmrouter_integrations.hints import EMPTY, Prefer, RoutingHints
 from llmrouter_integrations.langchain.errors import as_model_error
 from llmrouter_integrations.langchain.from_response import Form, to_chunks, to_result
-from llmrouter_integrations.langchain.hints import FORM, KWARG, HintedChatModel
-from llmrouter_integrations.langchain.profile import common_profile
+from llmrouter_integrations.langchain.hints import FORM, KWARG
 from llmrouter_integrations.langchain.structured import Method, structured, structured_kwargs
 from llmrouter_integrations.langchain.to_request import to_request
 from llmrouter_integrations.langchain.tools import AnyTool, choice_kwarg, tools_kwarg
+from llmrouter_integrations.langchain.with_router import ModelWithRouter
 from llmrouter_integrations.messages import Chunk, Request
-from llmrouter_integrations.router import Router
 from llmrouter_integrations.routing.features import estimate_tokens, read_features
-from llmrouter_integrations.settings import (
-    config_from,
-    models_from,
-    plain_config,
-    plain_target,
-    read_config,
-)
 
 __all__ = ["RoutedChatModel"]
 
 _PARAMS = ("temperature", "top_p", "max_tokens", "seed", "reasoning_effort", "stop")
-_MADE: WeakKeyDictionary[Router, tuple[Any, ...]] = WeakKeyDictionary()
-"""Routers made here, and of what: the copies LangChain makes of a model (``configurable_fields``
-makes one for each call) share its router, its knowledge of who is healthy and its connections."""
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-class RoutedChatModel(HintedChatModel):
+def _signed(function: _Function) -> _Function:
+    """Keep a method's signature: LangChain asks for it at every call, and making it is slow."""
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # functions have it
+    return function
+
+
+@lru_cache
+def _default_hints(prefer: Prefer | None, timeout_s: float | None) -> RoutingHints:
+    said = prefer is not None or timeout_s is not None
+    return RoutingHints(prefer=prefer, timeout_s=timeout_s) if said else EMPTY
+
+
+class RoutedChatModel(ModelWithRouter):
     """A chat model that has each request answered by the model that is worth most for it.
 
     Use it as any other chat model: in chains, agents and graphs, streamed or whole, with tools
@@ -85,14 +84,8 @@ class RoutedChatModel(HintedChatModel):
         ConfigurationError: An argument, a model name or a key is missing or wrong; says which.
     """
 
-    models: tuple[TargetConfig, ...] | None = None
-    config: RouterConfig | None = None
-    router: Any = Field(default=None, exclude=True, repr=False)
-    api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
-    policy: Literal["utility", "ordered"] | None = None
     prefer: Prefer | None = None
     timeout: float | None = None
-    max_retries: int | None = None
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
@@ -101,67 +94,6 @@ class RoutedChatModel(HintedChatModel):
     reasoning_effort: str | None = None
     streaming: bool = False
 
-    _made_of: tuple[Any, ...] | None = PrivateAttr(default=None)
-    _own_hints: tuple[Any, RoutingHints] = PrivateAttr(default=((None, None), EMPTY))
-    _written: dict[str, Any] = PrivateAttr(default_factory=dict)
-
-    # -- making one ---------------------------------------------------------------------------
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_arguments(cls, values: Any) -> Any:
-        for name in values.keys() - cls.model_fields.keys():
-            near = difflib.get_close_matches(name, cls.model_fields, n=1)
-            raise ConfigurationError(
-                f"RoutedChatModel has no argument {name!r}"
-                + (f"; did you mean {near[0]!r}?" if near else "")
-                + " (a provider's own parameters go into the call kwarg extra_body)"
-            )
-        return values
-
-    @field_validator("models", mode="before")
-    @classmethod
-    def _read_models(cls, value: Any) -> Any:
-        return None if value is None else models_from(value)
-
-    @field_validator("config", mode="before")
-    @classmethod
-    def _read_config(cls, value: Any) -> Any:
-        return None if value is None else read_config(value)
-
-    @model_validator(mode="after")
-    def _have_router(self) -> Self:
-        self._engine()
-        return self
-
-    def _engine(self) -> Router:
-        """Give the router, made anew where what it was made of has changed since."""
-        parts = (self.models, self.config, self.api_key, self.policy, self.max_retries)
-        if self._made_of != parts or self.router is None:
-            if self.router is None or not self._is_meant(self.router, parts):
-                settings = {"policy": self.policy, "max_retries": self.max_retries}
-                self.router = Router(
-                    config=config_from(self.models, self.config, self.api_key, **settings)
-                )
-                _MADE[self.router] = parts
-            self._made_of = parts
-            self._written = plain_config(self.router.config)
-        return cast("Router", self.router)
-
-    def _is_meant(self, router: Router, parts: tuple[Any, ...]) -> bool:
-        said = any(part is not None for part in parts[:4])
-        made_of = _MADE.get(router)
-        if made_of is not None:
-            return made_of == parts or (not said and any(p is not None for p in made_of[:4]))
-        if said and self._made_of is None:
-            raise ConfigurationError(
-                "give either a router, or what to make one of (models, config, api_key, policy)"
-            )
-        return not said
-
-    def _resolve_model_profile(self) -> ModelProfile:
-        return common_profile(self._engine().targets)
-
     # -- one call -----------------------------------------------------------------------------
 
     def _read_call(
@@ -169,7 +101,7 @@ class RoutedChatModel(HintedChatModel):
     ) -> tuple[Request, RoutingHints, Form]:
         """Part a call's kwargs into what is asked, how to route it, and how to write the answer."""
         form: Form = kwargs.pop(FORM, "blocks" if self.output_version == "v1" else "text")
-        hints = kwargs.pop(KWARG, EMPTY).over(self._default_hints())
+        hints = kwargs.pop(KWARG, EMPTY).over(_default_hints(self.prefer, self.timeout))
         model = kwargs.pop("model", None)
         timeout = kwargs.pop("timeout", None)
         if model is not None or timeout is not None:
@@ -183,12 +115,7 @@ class RoutedChatModel(HintedChatModel):
             del params["max_tokens"]
         return to_request(messages, params | kwargs), hints, form
 
-    def _default_hints(self) -> RoutingHints:
-        said = (self.prefer, self.timeout)
-        if self._own_hints[0] != said:
-            self._own_hints = (said, RoutingHints(prefer=self.prefer, timeout_s=self.timeout))
-        return self._own_hints[1]
-
+    @_signed
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -198,11 +125,12 @@ class RoutedChatModel(HintedChatModel):
     ) -> ChatResult:
         try:
             request, hints, _ = self._read_call(messages, stop, kwargs)
-            return to_result(self._engine().run(request, hints))
+            return to_result(self._engine().router.run(request, hints))
         except RouterError as error:
             as_model_error(error)
             raise
 
+    @_signed
     async def _agenerate(
         self,
         messages: list[BaseMessage],
@@ -212,7 +140,7 @@ class RoutedChatModel(HintedChatModel):
     ) -> ChatResult:
         try:
             request, hints, _ = self._read_call(messages, stop, kwargs)
-            return to_result(await self._engine().arun(request, hints))
+            return to_result(await self._engine().router.arun(request, hints))
         except RouterError as error:
             as_model_error(error)
             raise
@@ -226,7 +154,7 @@ class RoutedChatModel(HintedChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         try:
             request, hints, form = self._read_call(messages, stop, kwargs)
-            chunks = self._engine().run_stream(request, hints)
+            chunks = self._engine().router.run_stream(request, hints)
             with closing(cast("Generator[Chunk]", chunks)):
                 for chunk in chunks:
                     yield from to_chunks(chunk, form)
@@ -243,7 +171,7 @@ class RoutedChatModel(HintedChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         try:
             request, hints, form = self._read_call(messages, stop, kwargs)
-            chunks = self._engine().arun_stream(request, hints)
+            chunks = self._engine().router.arun_stream(request, hints)
             async with aclosing(cast("AsyncGenerator[Chunk]", chunks)):
                 async for chunk in chunks:
                     for written in to_chunks(chunk, form):
@@ -318,6 +246,16 @@ class RoutedChatModel(HintedChatModel):
 
     # -- counting -----------------------------------------------------------------------------
 
+    def get_token_ids(self, text: str) -> list[int]:
+        """Tokenize a text, where the caller gave ``custom_get_token_ids``.
+
+        Raises:
+            NotImplementedError: It was not given: each model behind a router has its own.
+        """
+        if self.custom_get_token_ids is not None:
+            return self.custom_get_token_ids(text)
+        raise NotImplementedError("each model has its own tokenizer: give custom_get_token_ids")
+
     def get_num_tokens(self, text: str) -> int:
         """Estimate the tokens of a text, without a tokenizer; see :mod:`~..routing.features`."""
         if self.custom_get_token_ids is not None:
@@ -339,9 +277,9 @@ class RoutedChatModel(HintedChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        self._engine()
         said = {name: getattr(self, name) for name in (*_PARAMS, "prefer", "timeout")}
-        return {"router": self._written, **{k: v for k, v in said.items() if v is not None}}
+        written = self._engine().written
+        return {"router": written, **{k: v for k, v in said.items() if v is not None}}
 
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
@@ -353,11 +291,9 @@ class RoutedChatModel(HintedChatModel):
         return {**self.asdict(), "stop": self.stop if stop is None else stop, **kwargs}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        names = [target.name for target in self._engine().targets]
-        others = f" (+{len(names) - 1})" if len(names) > 1 else ""
         params = LangSmithParams(
             ls_provider="llmrouter",
-            ls_model_name=kwargs.get("model") or f"{names[0]}{others}",
+            ls_model_name=kwargs.get("model") or self._engine().label,
             ls_model_type="chat",
         )
         temperature = kwargs.get("temperature", self.temperature)
@@ -378,36 +314,3 @@ class RoutedChatModel(HintedChatModel):
         for name in (*_PARAMS, "policy", "prefer", "timeout", "max_retries"):
             said[name] = getattr(self, name)
         return [(name, value) for name, value in said.items() if value is not None]
-
-    def to_json(self) -> Any:
-        """Write it for LangChain's ``dumps``.
-
-        ``load`` reads it back where it is told to trust this class (``allowed_objects``): by
-        itself it trusts LangChain's own packages only, so ``is_lc_serializable`` stays False.
-        """
-        fields = type(self).model_fields
-        said = {k: getattr(self, k) for k in self.model_fields_set if not fields[k].exclude}
-        if self.models is not None:
-            said["models"] = [plain_target(target) for target in self.models]
-        config = self.config or self._config_of_given_router()
-        if config is not None:
-            said["config"] = plain_config(config)
-        return {
-            "lc": 1,
-            "type": "constructor",
-            "id": self.lc_id(),
-            "kwargs": {k: v for k, v in said.items() if v is not None},
-            "name": self.get_name(),
-        }
-
-    def _config_of_given_router(self) -> RouterConfig | None:
-        given = self.router is not None and self.router not in _MADE
-        return self.router.config if given else None
-
-    def __getstate__(self) -> dict[Any, Any]:
-        # the router is made anew where this is loaded, with the keys of the environment there
-        state = super().__getstate__()
-        own = {**state["__dict__"], "router": None, "api_key": None}
-        own["config"] = self.config or self._config_of_given_router()
-        private = {**state["__pydantic_private__"], "_made_of": None}
-        return {**state, "__dict__": own, "__pydantic_private__": private}

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from llmrouter_integrations.errors import AttemptError, TruncatedAnswerError
 from llmrouter_integrations.messages import (
     Chunk,
     ReasoningDelta,
     TextDelta,
     ToolCallDelta,
 )
-from llmrouter_integrations.wire.checks import check_end, malformed
+from llmrouter_integrations.wire.checks import check_end
 from llmrouter_integrations.wire.classify import classify_payload
 from llmrouter_integrations.wire.cohere_answer import (
     citations_of,
@@ -23,108 +20,31 @@ from llmrouter_integrations.wire.cohere_answer import (
     usage_of,
 )
 from llmrouter_integrations.wire.cohere_messages import ISSUER, TOOL_PLAN
-from llmrouter_integrations.wire.sse import SseParser
+from llmrouter_integrations.wire.event_stream import EventStream
 from llmrouter_integrations.wire.structured import JSON_TOOL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmrouter_integrations.messages import Delta
     from llmrouter_integrations.wire.base import Endpoint
 
 __all__ = ["CohereStream"]
 
-_DONE: Final = b"[DONE]"
 
+class CohereStream(EventStream):
+    """Turns server-sent events into chunks."""
 
-class CohereStream:
-    """Turns server-sent events into chunks (a :class:`~.base.StreamDecoder`).
-
-    What several events of one feed add goes into one chunk. A fault is raised at the next call if
-    the same feed brought something before it, so that nothing that came is lost.
-    """
-
-    __slots__ = (
-        "_calls",
-        "_content",
-        "_deltas",
-        "_done",
-        "_endpoint",
-        "_failure",
-        "_json",
-        "_parts",
-        "_sse",
-        "_text",
-    )
+    __slots__ = ("_calls", "_content", "_json", "_parts", "_text")
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-        self._sse = SseParser()
+        super().__init__(endpoint)
         self._parts: dict[tuple[str, int], int] = {}  # Cohere counts each kind of part by itself
-        self._deltas: list[Delta] = []
         self._calls: dict[int, list[str]] = {}  # name and arguments
         self._json: set[int] = set()  # the calls that are the structured answer
         self._text: int | None = None  # index of the first text, which citations are of
         self._content = False
-        self._done = False
-        self._failure: AttemptError | None = None
 
-    def feed(self, data: bytes) -> list[Chunk]:
-        """Take the next bytes, cut anywhere; give the chunks they complete.
-
-        Raises:
-            AttemptError: The stream carried an error, or is not what it should be, or ended
-                without an answer in it.
-        """
-        if self._failure is not None:
-            raise self._failure
-        return self._read(self._sse.feed(data))
-
-    def finish(self) -> list[Chunk]:
-        """Take the end of the bytes; give what was held back.
-
-        Raises:
-            TruncatedAnswerError: The answer's end had not come.
-        """
-        if self._failure is not None:
-            raise self._failure
-        chunks = self._read(self._sse.flush(), last=True)
-        if self._failure is not None:
-            raise self._failure
-        if not self._done:
-            raise TruncatedAnswerError(
-                "the stream ended before the answer did", target=self._endpoint.name
-            )
-        return chunks
-
-    def _read(self, events: list[tuple[str, bytes]], *, last: bool = False) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        try:
-            for _, payload in events:
-                if self._done or payload == _DONE:
-                    break
-                self._event(payload, chunks, last=last)
-        except AttemptError as error:
-            self._failure = error
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            self._failure = malformed(error, self._endpoint)
-        self._flush(chunks)
-        if self._failure is not None and not chunks:
-            raise self._failure
-        return chunks
-
-    def _flush(self, chunks: list[Chunk], logprobs: Any = None) -> None:
-        if self._deltas:
-            chunks.append(Chunk(tuple(self._deltas), logprobs=logprobs))
-            self._deltas.clear()
-
-    def _event(self, payload: bytes, chunks: list[Chunk], *, last: bool) -> None:
-        try:
-            event = orjson.loads(payload)
-        except orjson.JSONDecodeError:
-            if last:
-                return  # cut off in the middle of an event
-            raise
+    def _event(self, event: Any, chunks: list[Chunk]) -> None:
         kind = event.get("type")
         if kind in ("content-delta", "content-start"):
             place = event["index"]

@@ -150,7 +150,7 @@ def read_parts(candidate: Mapping[str, Any], response_id: str) -> tuple[Part, ..
     last: str | None = None  # the kind of text that goes on
     calls = 0
     for part in (candidate.get("content") or EMPTY_MAP).get("parts") or ():
-        signature = part.get("thoughtSignature")
+        signature = part.get("thoughtSignature") or None
         if "text" in part:
             text = part["text"]
             if not (text or signature):

@@ -104,7 +104,7 @@ class ContentWriter:
                 if part.signature is None:
                     if part.text:
                         written.append({"text": part.text})
-                elif not part.text and written and "inlineData" in written[-1]:
+                elif not part.text and written and written[-1].keys() == {"inlineData"}:
                     written[-1]["thoughtSignature"] = part.signature  # how a signed image is kept
                 else:
                     written.append({"text": part.text, "thoughtSignature": part.signature})

@@ -90,7 +90,9 @@ class _Writer:
         if not isinstance(schema, dict):
             return {}  # true and false are schemas too
         if "$ref" in schema:
-            return {"$ref": f"#/$defs/{_name(schema['$ref'])}"}  # nothing may stand beside it
+            name = _name(schema["$ref"])
+            # nothing may stand beside it; what it points to elsewhere is not to be had
+            return {"$ref": f"#/$defs/{name}"} if name in self._definitions else {"type": "object"}
         schema = self._merged(schema)
         written: dict[str, Any] = {}
         told: dict[str, Any] = {}

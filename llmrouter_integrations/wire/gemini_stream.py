@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from llmrouter_integrations.errors import AttemptError, TruncatedAnswerError
 from llmrouter_integrations.messages import (
     EMPTY_MAP,
     Chunk,
@@ -16,8 +13,9 @@ from llmrouter_integrations.messages import (
     TextDelta,
     ToolCallDelta,
 )
-from llmrouter_integrations.wire.checks import check_end, malformed
+from llmrouter_integrations.wire.checks import check_end
 from llmrouter_integrations.wire.classify import classify_payload
+from llmrouter_integrations.wire.event_stream import EventStream
 from llmrouter_integrations.wire.gemini_answer import (
     ISSUER,
     call_of,
@@ -29,7 +27,6 @@ from llmrouter_integrations.wire.gemini_answer import (
     refuse_blocked,
     usage_of,
 )
-from llmrouter_integrations.wire.sse import SseParser
 from llmrouter_integrations.wire.structured import JSON_TOOL
 
 if TYPE_CHECKING:
@@ -41,37 +38,29 @@ if TYPE_CHECKING:
 __all__ = ["GeminiStream"]
 
 
-class GeminiStream:
-    """Turns server-sent events into chunks (a :class:`~.base.StreamDecoder`).
+class GeminiStream(EventStream):
+    """Turns server-sent events into chunks.
 
-    What several events of one feed add goes into one chunk. The finish reason, the usage (every
-    event's is the sum so far) and the citations come with the last chunk, at the end of the
-    bytes: the protocol has no other end. A fault is raised at the next call if the same feed
-    brought something before it, so that nothing that came is lost.
+    The finish reason, the usage (every event's is the sum so far) and the citations come with the
+    last chunk, at the end of the bytes: the protocol has no other end.
     """
 
     __slots__ = (
         "_begun",
         "_calls",
         "_content",
-        "_deltas",
-        "_endpoint",
-        "_failure",
         "_id",
         "_next",
         "_open",
         "_said",
-        "_sse",
         "_texts",
         "_usage",
     )
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-        self._sse = SseParser()
+        super().__init__(endpoint)
         self._begun = False
         self._id = ""
-        self._deltas: list[Delta] = []
         self._next = 0  # index of the next part
         self._open = ""  # the kind of text that goes on at the last index
         self._texts: dict[int, list[str]] = {}
@@ -79,65 +68,8 @@ class GeminiStream:
         self._content = False
         self._said: dict[str, Any] = {}
         self._usage: Mapping[str, Any] | None = None
-        self._failure: AttemptError | None = None
 
-    def feed(self, data: bytes) -> list[Chunk]:
-        """Take the next bytes, cut anywhere; give the chunks they complete.
-
-        Raises:
-            AttemptError: The stream carried an error event, or is not what it should be, or the
-                prompt was refused.
-        """
-        if self._failure is not None:
-            raise self._failure
-        return self._read(self._sse.feed(data))
-
-    def finish(self) -> list[Chunk]:
-        """Take the end of the bytes; give what was held back.
-
-        Raises:
-            TruncatedAnswerError: The answer's finish reason had not come.
-            EmptyAnswerError: It had come, but nothing before it.
-            MalformedToolCallError: The model ended in a call that could not be read.
-        """
-        if self._failure is not None:
-            raise self._failure
-        chunks = self._read(self._sse.flush(), last=True)
-        if self._failure is not None:
-            raise self._failure
-        if not self._said.get("finishReason"):
-            raise TruncatedAnswerError(
-                "the stream ended before the answer did", target=self._endpoint.name
-            )
-        chunks.append(self._end())
-        return chunks
-
-    def _read(self, events: list[tuple[str, bytes]], *, last: bool = False) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        try:
-            for _, payload in events:
-                self._event(payload, chunks, last=last)
-        except AttemptError as error:
-            self._failure = error
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            self._failure = malformed(error, self._endpoint)
-        self._flush(chunks)
-        if self._failure is not None and not chunks:
-            raise self._failure
-        return chunks
-
-    def _flush(self, chunks: list[Chunk], logprobs: Any = None) -> None:
-        if self._deltas or logprobs is not None:
-            chunks.append(Chunk(tuple(self._deltas), logprobs=logprobs))
-            self._deltas.clear()
-
-    def _event(self, payload: bytes, chunks: list[Chunk], *, last: bool) -> None:
-        try:
-            event = orjson.loads(payload)
-        except orjson.JSONDecodeError:
-            if last:
-                return  # cut off in the middle of an event
-            raise
+    def _event(self, event: Any, chunks: list[Chunk]) -> None:
         if isinstance(event, list):
             event = event[0]
         if "error" in event:
@@ -159,10 +91,10 @@ class GeminiStream:
         if content:
             for part in content.get("parts") or ():
                 self._part(part)
-        if len(candidate) > 2 or "finishReason" in candidate:
+        if len(candidate) > 2 or "finishReason" in candidate:  # more than content and index
             if (logprobs := logprobs_of(candidate)) is not None:
                 self._flush(chunks, logprobs)
-            self._said.update(candidate)
+            self._said.update({key: said for key, said in candidate.items() if said})
 
     def _part(self, part: Mapping[str, Any]) -> None:
         text = part.get("text")
@@ -170,7 +102,7 @@ class GeminiStream:
             self._open = ""
             self._whole(part)
             return
-        signature = part.get("thoughtSignature")
+        signature = part.get("thoughtSignature") or None
         if not text and signature is None:
             return
         kind = "thought" if part.get("thought") else "text"
@@ -218,8 +150,10 @@ class GeminiStream:
                 self._text("", self._next, signature)
                 self._next += 1
 
-    def _end(self) -> Chunk:
+    def _last(self) -> Chunk | None:
         said = self._said
+        if not said.get("finishReason"):
+            return None
         reason = finish_reason_of(said, self._endpoint, called=bool(self._calls))
         check_end(reason, content=self._content, calls=self._calls, endpoint=self._endpoint)
         deltas: tuple[Delta, ...] = ()

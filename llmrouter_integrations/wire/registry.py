@@ -5,7 +5,8 @@ Base URLs and the environment variables are those that each vendor's own SDK tak
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
@@ -40,6 +41,9 @@ class ProviderInfo:
         region_env: Environment variables that hold the region of ``base_url``.
         global_base_url: Where it is reached when no region is given.
         issuer: Who can read back the signatures in its answers.
+        responses_models: Models that are better asked over OpenAI's Responses protocol.
+        options_env: A target's option to the environment variables that hold it, the first
+            found wins.
     """
 
     id: str
@@ -54,6 +58,22 @@ class ProviderInfo:
     region_env: tuple[str, ...] = ()
     global_base_url: str | None = None
     issuer: str = ""
+    responses_models: re.Pattern[str] | None = None
+    options_env: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def options_from(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Give the options that the environment holds."""
+        said = {
+            option: next((value for name in names if (value := env.get(name))), None)
+            for option, names in self.options_env.items()
+        }
+        return {option: value for option, value in said.items() if value is not None}
+
+    def protocol_for(self, model: str) -> str:
+        """Give the protocol that a model is best asked over at the provider itself."""
+        if self.responses_models is not None and self.responses_models.match(model):
+            return "openai-responses"
+        return self.protocol
 
 
 def _chat(
@@ -66,6 +86,8 @@ def _chat(
     base_url_env: tuple[str, ...] = (),
     base_url_path: str = "",
     issuer: str = "",
+    responses_models: re.Pattern[str] | None = None,
+    options_env: Mapping[str, tuple[str, ...]] | None = None,
 ) -> ProviderInfo:
     """Give a provider that speaks OpenAI chat completions; it is its own issuer by default."""
     return ProviderInfo(
@@ -78,8 +100,15 @@ def _chat(
         base_url_env=base_url_env,
         base_url_path=base_url_path,
         issuer=issuer or provider_id,
+        responses_models=responses_models,
+        options_env=options_env or {},
     )
 
+
+_RESPONSES_ONLY = re.compile(r"gpt-5\.[2-9]|gpt-([6-9]|\d\d)|.*-(pro|codex|deep-research)\b")
+"""OpenAI's models that take function tools on chat completions without reasoning (5.2 and later),
+not at all (6 and later), or are not served there (pro, codex, deep research): as langchain-openai
+routes them, and OpenAI's own issue tracker reports."""
 
 _TABLE = (
     _chat(
@@ -87,6 +116,7 @@ _TABLE = (
         "https://api.openai.com/v1",
         ("OPENAI_API_KEY",),
         base_url_env=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
+        responses_models=_RESPONSES_ONLY,
     ),
     _chat(
         "azure",
@@ -94,6 +124,7 @@ _TABLE = (
         ("AZURE_OPENAI_API_KEY", "AZURE_AI_API_KEY", "AZURE_INFERENCE_CREDENTIAL"),
         aliases=("azure-openai", "azure-ai"),
         base_url_env=("AZURE_OPENAI_ENDPOINT", "AZURE_AI_ENDPOINT", "AZURE_INFERENCE_ENDPOINT"),
+        options_env={"api_version": ("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION")},
         issuer="openai",
     ),
     ProviderInfo(
@@ -124,6 +155,10 @@ _TABLE = (
         base_url_path="/v1",
         region_env=("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"),
         global_base_url="https://aiplatform.googleapis.com/v1",
+        options_env={
+            "project": ("GOOGLE_CLOUD_PROJECT", "GOOGLE_VERTEX_PROJECT"),
+            "location": ("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"),
+        },
         issuer="gemini",
     ),
     _chat(

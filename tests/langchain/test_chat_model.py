@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 from langchain_core.caches import InMemoryCache
-from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_callback
 from langchain_core.globals import set_llm_cache
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
@@ -75,6 +75,8 @@ def test_one_key_for_the_targets_of_one_provider():
         ),
         ({"api_key": "k"}, ConfigurationError, "any provider"),
         ({"models": [TERRA], "temprature": 0}, ConfigurationError, "'temperature'"),
+        ({"models": [TERRA], "temperature": "hot"}, ConfigurationError, "temperature: .* number"),
+        ({"models": [TERRA], "prefer": "cheap"}, ConfigurationError, "prefer: .*'cost'"),
         ({"models": ["openai/gpt-6.1-terra"]}, MissingKeyError, "OPENAI_API_KEY"),
         ({}, MissingKeyError, "OPENAI_API_KEY"),
         ({"models": ["opnai/gpt-6.1-terra"]}, UnknownModelError, "openai"),
@@ -348,6 +350,16 @@ def test_tokens_are_estimated_without_a_tokenizer(scripted):
     assert with_tools > llm.get_num_tokens_from_messages([HumanMessage("x")])
     own = RoutedChatModel(router=scripted(), custom_get_token_ids=lambda text: [1] * len(text))
     assert own.get_num_tokens("abc") == 3
+    assert own.get_token_ids("abc") == [1, 1, 1]
+    with pytest.raises(NotImplementedError, match="custom_get_token_ids"):
+        llm.get_token_ids("abc")
+
+
+def test_usage_is_counted_by_model(scripted):
+    with get_usage_metadata_callback() as counted:
+        RoutedChatModel(router=scripted()).invoke("hi")
+        list(RoutedChatModel(router=scripted()).stream("hi"))
+    assert counted.usage_metadata["tiny-1"]["total_tokens"] == 16
 
 
 # -- content in standard blocks ----------------------------------------------------------------
@@ -423,20 +435,20 @@ def test_configurable_alternatives(scripted):
 def test_copies_share_the_router_until_they_differ_in_it():
     llm = RoutedChatModel(models=[TERRA], temperature=0)
     for made in (copy.copy(llm), copy.deepcopy(llm), llm.model_copy(update={"temperature": 1})):
-        assert made._engine() is llm.router
+        assert made._engine().router is llm.router
     other = llm.model_copy(update={"models": (TargetConfig(**HAIKU),)})
     other._engine()
     assert names(other) == ["anthropic/claude-haiku-4-5"]
     assert names(llm) == ["openai/gpt-6.1-terra"]
     shared = RoutedChatModel(router=llm.router, temperature=1)
-    assert shared._engine() is llm.router
+    assert shared._engine().router is llm.router
 
 
 def test_a_given_router_is_kept(scripted):
     router = scripted()
     llm = RoutedChatModel(router=router, max_retries=2)
     for made in (llm, copy.copy(llm), llm.model_copy(update={"max_retries": 5})):
-        assert made._engine() is router
+        assert made._engine().router is router
 
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
