@@ -19,7 +19,6 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
 
 from llmrouter_integrations.hints import RoutingHints
-from llmrouter_integrations.llama_index.configured import PARAMS, ConfiguredLLM
 from llmrouter_integrations.llama_index.from_response import (
     astream_responses,
     stream_responses,
@@ -30,6 +29,7 @@ from llmrouter_integrations.llama_index.hints import settle_hints
 from llmrouter_integrations.llama_index.structured import SchemaLLM
 from llmrouter_integrations.llama_index.to_request import to_request
 from llmrouter_integrations.llama_index.tools import keep_one_call, selections_from, tools_kwarg
+from llmrouter_integrations.llama_index.with_router import PARAMS, LLMWithRouter
 from llmrouter_integrations.messages import Request
 
 __all__ = ["RoutedLLM"]
@@ -45,7 +45,7 @@ def _completion_events(method: _F) -> _F:
     return cast("_F", llm_completion_callback()(method))
 
 
-class RoutedLLM(SchemaLLM, ConfiguredLLM):
+class RoutedLLM(SchemaLLM, LLMWithRouter):
     """An LLM that has each request answered by the model that is worth most for it.
 
     Use it as any other LLM: ``Settings.llm``, query and chat engines, agents and workflows,

@@ -67,6 +67,7 @@ def test_one_key_for_the_targets_of_one_provider():
     [
         ({"api_key": "k"}, ConfigurationError, "any provider"),
         ({"models": [TERRA], "temprature": 0}, ConfigurationError, "'temperature'"),
+        ({"models": [TERRA], "policy": "best"}, ConfigurationError, "policy.*'utility'"),
         ({"models": ["openai/gpt-6.1-terra"]}, MissingKeyError, "OPENAI_API_KEY"),
         ({}, MissingKeyError, "OPENAI_API_KEY"),
         ({"models": ["opnai/gpt-6.1-terra"]}, UnknownModelError, "openai"),

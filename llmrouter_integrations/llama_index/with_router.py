@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import pickle
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast
@@ -17,6 +16,7 @@ from pydantic import (
     InstanceOf,
     PrivateAttr,
     SecretStr,
+    ValidationError,
     field_serializer,
     field_validator,
     model_validator,
@@ -28,7 +28,9 @@ from llmrouter_integrations.hints import EMPTY, Prefer, RoutingHints
 from llmrouter_integrations.llama_index.hints import hints_of
 from llmrouter_integrations.llama_index.targets import common_metadata
 from llmrouter_integrations.settings import (
+    check_arguments,
     config_from,
+    explain_arguments,
     models_from,
     plain_config,
     plain_target,
@@ -38,13 +40,13 @@ from llmrouter_integrations.settings import (
 if TYPE_CHECKING:
     from llmrouter_integrations.router import Router
 
-__all__ = ["PARAMS", "ConfiguredLLM"]
+__all__ = ["PARAMS", "LLMWithRouter"]
 
 PARAMS: Final = ("temperature", "top_p", "max_tokens", "seed", "reasoning_effort", "stop")
 """The attributes that are parameters of every call."""
 
 
-class ConfiguredLLM(FunctionCallingLLM):
+class LLMWithRouter(FunctionCallingLLM):
     """An LLM that holds a router, made of its arguments and written down without their keys."""
 
     models: tuple[TargetConfig, ...] | None = None
@@ -70,18 +72,14 @@ class ConfiguredLLM(FunctionCallingLLM):
 
     # -- making one ---------------------------------------------------------------------------
 
-    @model_validator(mode="before")
-    @classmethod
-    def _known_arguments(cls, values: dict[str, Any]) -> dict[str, Any]:
-        values.pop("class_name", None)  # stands in what LlamaIndex has written down
-        for name in values.keys() - cls.model_fields.keys():
-            near = difflib.get_close_matches(name, cls.model_fields, n=1)
-            raise ConfigurationError(
-                f"RoutedLLM has no argument {name!r}"
-                + (f"; did you mean {near[0]!r}?" if near else "")
-                + " (a provider's own parameters go into additional_kwargs, as extra_body)"
-            )
-        return values
+    def __init__(self, **arguments: Any) -> None:
+        arguments.pop("class_name", None)  # stands in what LlamaIndex has written down
+        known = type(self).model_fields
+        check_arguments("RoutedLLM", arguments, known, "additional_kwargs, as extra_body")
+        try:
+            super().__init__(**arguments)
+        except ValidationError as error:
+            raise explain_arguments("RoutedLLM", error) from None
 
     @field_validator("models", mode="before")
     @classmethod
