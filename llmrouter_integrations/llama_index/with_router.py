@@ -157,6 +157,8 @@ class LLMWithRouter(FunctionCallingLLM):
     def to_payload(self) -> dict[str, Any]:
         """What traces and callbacks are told of this LLM: never a key."""
         said = {name: value for name in PARAMS if (value := getattr(self, name)) is not None}
+        if self.hints:
+            said["hints"] = self.hints.as_dict()
         return {**self._told()[2], **said}
 
     def _told(self) -> tuple[Any, LLMMetadata, dict[str, Any]]:

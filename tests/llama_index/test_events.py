@@ -158,6 +158,8 @@ def test_what_is_told_of_the_llm(watched):
     said = events._seen[0].model_dict
     assert (said["class_name"], said["models"]) == ("RoutedLLM", ["acme/tiny-1"])
     assert (said["temperature"], said["is_function_calling_model"]) == (0.5, True)
+    assert "hints" not in said
+    assert llm.with_hints(task="code").to_payload()["hints"] == {"task": "code"}
 
 
 async def test_a_failure_is_reported_too(watched):

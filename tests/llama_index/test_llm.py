@@ -186,6 +186,26 @@ async def test_a_failing_provider_is_not_noticed(simulator):
     ]
 
 
+def test_what_langchain_found_dead_is_not_tried_here(simulator):
+    from llmrouter_integrations.langchain import RoutedChatModel
+
+    simulator.script("gpt-6.1-terra", Fault.bad_key())
+    simulator.script("claude-haiku-4-5", Reply("Still here."))
+    router = Router(
+        [
+            simulator.target("openai", "gpt-6.1-terra"),
+            simulator.target("anthropic", "claude-haiku-4-5"),
+        ],
+        policy="ordered",
+    )
+    theirs = RoutedChatModel(router=router).invoke("hi").response_metadata["llmrouter"]
+    ours = RoutedLLM(router=router).chat(HI).raw["llmrouter"]
+    assert [a["outcome"] for a in theirs["attempts"]] == ["error", "ok"]
+    assert [a["outcome"] for a in ours["attempts"]] == ["ok"]
+    assert theirs.keys() == ours.keys()
+    assert simulator.calls("gpt-6.1-terra") == 1
+
+
 async def test_a_stream_that_is_left_is_closed(scripted):
     router = scripted(answer(TextPart("one two three four")))
     llm = RoutedLLM(router=router)
