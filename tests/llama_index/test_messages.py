@@ -101,7 +101,6 @@ def test_every_role_can_be_read():
         (TextBlock(text="x"), (TextPart("x"),)),
         (TextBlock(text=""), ()),
         (ImageBlock(image=PNG), (ImagePart(data=PNG64, media_type="image/png"),)),
-        (ImageBlock(image=BytesIO(PNG)), (ImagePart(data=PNG64),)),
         (
             ImageBlock(url="https://a.b/c.png", detail="low"),
             (ImagePart(url="https://a.b/c.png", media_type="image/png", detail="low"),),
@@ -185,6 +184,9 @@ def test_files_are_read_and_nothing_is_downloaded(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
     assert parts_of(ImageBlock(path=path)) == (ImagePart(data=PNG64, media_type="image/png"),)
+    opened = ImageBlock.model_construct(image=BytesIO(PNG), image_mimetype=None, detail=None)
+    opened.image.read()
+    assert parts_of(opened) == (ImagePart(data=PNG64),)
     with pytest.raises(InvalidRequestError, match="ImageBlock holds no content"):
         parts_of(ImageBlock())
 
