@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 from io import BytesIO
 from itertools import pairwise
 from types import SimpleNamespace
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from llama_index.core.base.llms.types import (
     AudioBlock,
     CacheControl,
@@ -480,3 +483,42 @@ def test_a_chunk_with_nothing_to_read_is_not_handed_on():
     first, second = stream_responses(chunks())
     assert (first.delta, first.raw) == ("!", None)
     assert (second.delta, second.message.content) == ("", "hi!")
+
+
+# -- any answer --------------------------------------------------------------------------------
+
+words = st.text(alphabet="ab \n\u00e9", min_size=1, max_size=6)
+marks = st.sampled_from([{}, {"signature": "S", "issuer": "gemini"}])
+arguments = st.dictionaries(words, st.one_of(st.integers(), words, st.none()), max_size=2)
+any_parts = st.lists(
+    st.one_of(
+        st.builds(lambda text, said: TextPart(text, **said), words, marks),
+        st.builds(lambda text: TextPart(text, (CITED,)), words),
+        st.builds(lambda text, said: ReasoningPart(text, **said), words, marks),
+        st.builds(
+            ReasoningPart, issuer=st.just("anthropic"), signature=words, redacted=st.just(True)
+        ),
+        st.builds(RefusalPart, words),
+        st.builds(
+            lambda call_id, said, spaced, of: ToolCallPart(
+                f"c{call_id}", "look", json.dumps(said, indent=1 if spaced else None), **of
+            ),
+            st.uuids(),
+            arguments,
+            st.booleans(),
+            marks,
+        ),
+        st.builds(lambda at: OpaquePart("anthropic", {"id": at}), st.integers(0, 9)),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_parts)
+def test_any_answer_goes_back_as_it_came(parts):
+    response = answer(*parts)
+    for chat in (to_chat_response(response), streamed(response)[-1]):
+        stored = ChatMessage.model_validate(orjson.loads(chat.message.model_dump_json()))
+        assert read(chat.message).parts == read(stored).parts == tuple(parts)
