@@ -17,6 +17,7 @@ from llmrouter_integrations.errors import (
 from llmrouter_integrations.routing.target import Target
 from llmrouter_integrations.wire import registry
 from llmrouter_integrations.wire.base import Endpoint
+from llmrouter_integrations.wire.dialects import dialect_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -80,16 +81,18 @@ class Fleet:
                 keyless[config.name] = _what_to_set(config, info)
                 continue
             facts = catalog.find(provider, config.model_id)
+            protocol = config.protocol or _protocol(config, info, env)
             target = Target.build(
                 config,
                 facts,
                 provider=provider,
                 quota_group=config.quota_group or _quota_group(provider, config.base_url, key),
+                issuers=_issuers(protocol, provider, config.model_id),
                 free=bool(info and info.local),
             )
             targets.append(target)
             backends[config.name] = WireBackend(
-                registry.codec(config.protocol or _protocol(config, info, env)),
+                registry.codec(protocol),
                 _endpoint(config, info, target, key=key, known=facts is not None, env=env),
                 transport,
             )
@@ -135,6 +138,16 @@ def _protocol(config: TargetConfig, info: ProviderInfo | None, env: Mapping[str,
     elsewhere = config.base_url or any(env.get(name) for name in info.base_url_env)
     # a proxy or another server in the provider's name speaks what it always spoke
     return info.protocol if elsewhere else info.protocol_for(config.model_id)
+
+
+def _issuers(protocol: str, provider: str, model: str) -> frozenset[str]:
+    """Give those whose own tools are passed on, as the protocol's codec does."""
+    if protocol == "openai-chat":
+        dialect = dialect_of(provider, model)
+        return frozenset((dialect.issuer, provider) if dialect.native_tools else ())
+    info = registry.provider(provider)
+    issuer = info.issuer if info and protocol == "openai-responses" else protocol
+    return frozenset((protocol, issuer, provider))
 
 
 def _what_to_set(config: TargetConfig, info: ProviderInfo | None) -> str:

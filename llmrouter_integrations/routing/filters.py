@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.routing.decision import Features
     from llmrouter_integrations.routing.target import Target
 
-__all__ = ["CONTEXT_REASON", "ESTIMATE_MARGIN", "Wishes", "is_choosy", "unable"]
+__all__ = ["CONTEXT_REASON", "ESTIMATE_MARGIN", "Wishes", "is_choosy", "unable", "unfit"]
 
 ESTIMATE_MARGIN = 0.75
 """A prompt is called too long only if so much of its estimated length is: estimates err, and a
@@ -49,15 +49,31 @@ def unable(target: Target, features: Features) -> str | None:
         missing = sorted(features.needs & target.lacks)
         return f"cannot take {', '.join(missing)}"
     limit = features.max_tokens or 0
-    if target.context_window is not None:
-        wanted = int(features.input_tokens * ESTIMATE_MARGIN) + limit
-        if wanted > target.context_window:
-            return (
-                f"{CONTEXT_REASON}: about {features.input_tokens} tokens"
-                f"{f' and max_tokens {limit}' if limit else ''} in a window of "
-                f"{target.context_window}"
-            )
+    prompt = int(features.input_tokens * ESTIMATE_MARGIN)
+    if target.context_window is not None and prompt + limit > target.context_window:
+        return (
+            f"{CONTEXT_REASON}: about {features.input_tokens} tokens"
+            f"{f' and max_tokens {limit}' if limit else ''} in a window of "
+            f"{target.context_window}"
+        )
+    if target.max_input is not None and prompt > target.max_input:
+        return (
+            f"{CONTEXT_REASON}: about {features.input_tokens} tokens where a prompt may have "
+            f"{target.max_input}"
+        )
+    if features.native_required and features.native_tools.isdisjoint(target.issuers):
+        return f"cannot use {_whose(features.native_tools)}, and tool_choice demands one"
     return None
+
+
+def unfit(target: Target, features: Features) -> str | None:
+    """Say what a target would have to leave out of the request, or None if nothing."""
+    foreign = features.native_tools - target.issuers
+    return f"cannot use {_whose(foreign)}" if foreign else None
+
+
+def _whose(issuers: Iterable[str]) -> str:
+    return " or ".join(f"{issuer}'s own tools" for issuer in sorted(issuers))
 
 
 class _Names(NamedTuple):

@@ -20,6 +20,7 @@ from llmrouter_integrations.routing.filters import (
     Wishes,
     is_choosy,
     unable,
+    unfit,
 )
 from llmrouter_integrations.routing.presets import PRESETS
 from llmrouter_integrations.routing.target import DEFAULT_EFFORT, EFFORT_SHARE, FREE
@@ -88,6 +89,7 @@ def decide(
     waiting = prices.waiting_usd_per_s
 
     ready: list[Scored] = []
+    lacking: list[Scored] = []
     resting: list[Scored] = []
     rejected: dict[str, str] = {}
     score = _Scorer(request, features, targets, snapshot)
@@ -102,21 +104,24 @@ def decide(
             if reason is None:
                 if any_news and (rest := _rests(target, snapshot, now)):
                     resting.append(scored._replace(deferred=rest))
+                elif features.native_tools and (lack := unfit(target, features)):
+                    lacking.append(scored._replace(deferred=lack))
                 else:
                     ready.append(scored)
                 continue
         rejected[target.name] = reason
-    if not ready and not resting:
+    if not ready and not lacking and not resting:
         raise _nothing_left(rejected, features)
     if policy == "utility":
         ready.sort(key=_BY_UTILITY, reverse=True)
+        lacking.sort(key=_BY_UTILITY, reverse=True)
         if len(ready) > 1 and ready[0].utility_usd - ready[1].utility_usd < _TIE_USD:
             _spread(ready, rng)
     if len(resting) > 1:
         resting.sort(
             key=lambda s: (snapshot.cooling_until(s.target.name, s.target.quota_group), -s[0])
         )
-    ranked = [*ready, *resting]
+    ranked = [*ready, *lacking, *resting]
     if hints.pin is not None and len(ranked) > 1:
         for scored in ranked[1:]:
             rejected[scored.target.name] = (

@@ -205,6 +205,85 @@ class TestProxies:
             way.send(post("https://provider.invalid/"), limits(), proxy=proxy.url)
         assert not caught.value.sent
 
+    @pytest.mark.parametrize("says", [b"", b"HTTP/1.1 200"])
+    def test_a_proxy_that_hangs_runs_into_the_connect_limit(self, way, serve, post, limits, says):
+        def hang(connection):
+            connection.request()
+            connection.send(says)
+            connection.await_client_closing()
+
+        proxy = serve(hang)
+        with pytest.raises(TargetTimeoutError, match=f"proxy {proxy.url}") as caught:
+            way.send(post("https://provider.invalid/"), limits(connect_s=0.2), proxy=proxy.url)
+        assert (caught.value.phase, caught.value.sent) == ("connect", False)
+        assert proxy.closed_by_client.wait(2)
+
+    @pytest.mark.parametrize("target", ["http", "https"])
+    def test_an_https_proxy_that_hangs_in_its_handshake_too(self, way, serve, post, limits, target):
+        proxy = serve(lambda connection: connection.await_client_closing())
+        with pytest.raises(TargetTimeoutError) as caught:
+            way.send(
+                post(f"{target}://provider.invalid/"),
+                limits(connect_s=0.1),
+                proxy=proxy.url.replace("http:", "https:"),
+            )
+        assert (caught.value.phase, caught.value.sent) == ("connect", False)
+
+    def test_an_https_proxy_that_hangs_after_its_handshake_too(
+        self, way, serve, post, limits, certificate
+    ):
+        def hang(connection):
+            connection.request()
+            connection.await_client_closing()
+
+        proxy = serve(hang, tls=certificate[1])
+        with pytest.raises(TargetTimeoutError) as caught:
+            way.send(
+                post("https://provider.invalid/"),
+                limits(connect_s=0.3),
+                proxy=proxy.url,
+                verify=certificate[0],
+            )
+        assert (caught.value.phase, caught.value.sent) == ("connect", False)
+
+    def test_a_proxy_that_hangs_while_it_forwards_may_have_sent(self, way, serve, post, limits):
+        proxy = serve(lambda connection: (connection.request(), connection.await_client_closing()))
+        with pytest.raises(TargetTimeoutError) as caught:
+            way.send(
+                post("http://provider.invalid/"),
+                limits(connect_s=0.25, first_token_s=0.4),
+                proxy=proxy.url,
+            )
+        assert (caught.value.phase, caught.value.sent) == ("first_token", True)
+
+    @pytest.mark.parametrize("how", ["closes", "resets"])
+    def test_a_proxy_that_breaks_off_before_its_tunnel_stands_sent_nothing(
+        self, way, serve, post, limits, how
+    ):
+        def breaks(connection):
+            connection.request()
+            if how == "resets":
+                connection.reset()
+
+        proxy = serve(breaks)
+        with pytest.raises(TargetConnectionError) as caught:
+            way.send(post("https://provider.invalid/"), limits(), proxy=proxy.url)
+        assert not caught.value.sent
+
+    @pytest.mark.parametrize("target", ["http", "https"])
+    @pytest.mark.parametrize("way", ["sync", "httpx"], indirect=True)
+    def test_a_socks_proxy_that_hangs_too(self, way, serve, post, limits, target):
+        pytest.importorskip("socksio", reason="httpx's extra 'socks' is not installed")
+        proxy = serve(lambda connection: connection.await_client_closing())
+        with pytest.raises(TargetTimeoutError) as caught:
+            way.send(
+                post(f"{target}://provider.invalid/"),
+                limits(connect_s=0.1),
+                proxy=proxy.url.replace("http:", "socks5:"),
+            )
+        assert (caught.value.phase, caught.value.sent) == ("connect", False)
+        assert proxy.closed_by_client.wait(2)
+
     @pytest.mark.parametrize(
         "url",
         ["ftp://user:hunter2@proxy:1", "http://", "http://user:hunter2@proxy:port", "http://[::1"],
