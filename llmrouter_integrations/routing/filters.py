@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.routing.decision import Features
     from llmrouter_integrations.routing.target import Target
 
-__all__ = ["CONTEXT_REASON", "ESTIMATE_MARGIN", "Wishes", "is_choosy", "unable", "unfit"]
+__all__ = ["CONTEXT_REASON", "ESTIMATE_MARGIN", "Demands", "Wishes", "is_choosy"]
 
 ESTIMATE_MARGIN = 0.75
 """A prompt is called too long only if so much of its estimated length is: estimates err, and a
@@ -43,33 +43,42 @@ def is_choosy(hints: RoutingHints) -> bool:
     )
 
 
-def unable(target: Target, features: Features) -> str | None:
-    """Say why a target cannot serve a request, or None if it can."""
-    if features.needs and not features.needs.isdisjoint(target.lacks):
-        missing = sorted(features.needs & target.lacks)
-        return f"cannot take {', '.join(missing)}"
-    limit = features.max_tokens or 0
-    prompt = int(features.input_tokens * ESTIMATE_MARGIN)
-    if target.context_window is not None and prompt + limit > target.context_window:
-        return (
-            f"{CONTEXT_REASON}: about {features.input_tokens} tokens"
-            f"{f' and max_tokens {limit}' if limit else ''} in a window of "
-            f"{target.context_window}"
-        )
-    if target.max_input is not None and prompt > target.max_input:
-        return (
-            f"{CONTEXT_REASON}: about {features.input_tokens} tokens where a prompt may have "
-            f"{target.max_input}"
-        )
-    if features.native_required and features.native_tools.isdisjoint(target.issuers):
-        return f"cannot use {_whose(features.native_tools)}, and tool_choice demands one"
-    return None
+class Demands:
+    """What a request asks of its target, worked out once per request."""
 
+    __slots__ = ("_features", "_needs", "_prompt", "_whole")
 
-def unfit(target: Target, features: Features) -> str | None:
-    """Say what a target would have to leave out of the request, or None if nothing."""
-    foreign = features.native_tools - target.issuers
-    return f"cannot use {_whose(foreign)}" if foreign else None
+    def __init__(self, features: Features) -> None:
+        self._features = features
+        self._needs = features.needs
+        self._prompt = int(features.input_tokens * ESTIMATE_MARGIN)
+        self._whole = self._prompt + (features.max_tokens or 0)
+
+    def unmet(self, target: Target) -> str | None:
+        """Say why a target cannot serve the request, or None if it can."""
+        if self._needs and not self._needs.isdisjoint(target.lacks):
+            return f"cannot take {', '.join(sorted(self._needs & target.lacks))}"
+        features = self._features
+        window, longest = target.context_window, target.max_input
+        if window is not None and self._whole > window:
+            limit = f" and max_tokens {features.max_tokens}" if features.max_tokens else ""
+            return (
+                f"{CONTEXT_REASON}: about {features.input_tokens} tokens{limit} in a window of "
+                f"{window}"
+            )
+        if longest is not None and self._prompt > longest:
+            return (
+                f"{CONTEXT_REASON}: about {features.input_tokens} tokens where a prompt may have "
+                f"{longest}"
+            )
+        if features.native_required and features.native_tools.isdisjoint(target.issuers):
+            return f"cannot use {_whose(features.native_tools)}, and tool_choice demands one"
+        return None
+
+    def left_out(self, target: Target) -> str | None:
+        """Say what a target would have to leave out of the request, or None if nothing."""
+        foreign = self._features.native_tools - target.issuers
+        return f"cannot use {_whose(foreign)}" if foreign else None
 
 
 def _whose(issuers: Iterable[str]) -> str:

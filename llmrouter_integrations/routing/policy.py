@@ -17,10 +17,9 @@ from llmrouter_integrations.routing.decision import Decision, Scored
 from llmrouter_integrations.routing.features import read_features
 from llmrouter_integrations.routing.filters import (
     CONTEXT_REASON,
+    Demands,
     Wishes,
     is_choosy,
-    unable,
-    unfit,
 )
 from llmrouter_integrations.routing.presets import PRESETS
 from llmrouter_integrations.routing.target import DEFAULT_EFFORT, EFFORT_SHARE, FREE
@@ -94,17 +93,19 @@ def decide(
     rejected: dict[str, str] = {}
     score = _Scorer(request, features, targets, snapshot)
     any_news = bool(snapshot.targets or snapshot.groups)
+    demands = Demands(features)
+    unmet, native = demands.unmet, features.native_tools
     wishes = Wishes(hints, targets) if is_choosy(hints) else None
     bounded = hints.max_cost_usd is not None or hints.min_quality is not None
     for target in targets:
-        reason = unable(target, features) or (wishes.refuse(target) if wishes else None)
+        reason = unmet(target) or (wishes.refuse(target) if wishes else None)
         if reason is None:
             scored = score(target, value, waiting)
             reason = _too_poor(scored, hints) if bounded else None
             if reason is None:
                 if any_news and (rest := _rests(target, snapshot, now)):
                     resting.append(scored._replace(deferred=rest))
-                elif features.native_tools and (lack := unfit(target, features)):
+                elif native and (lack := demands.left_out(target)):
                     lacking.append(scored._replace(deferred=lack))
                 else:
                     ready.append(scored)

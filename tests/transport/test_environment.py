@@ -95,6 +95,10 @@ class TestTls:
             way.send(post(server.url), limits(total_s=0.2), verify=certificate[0])
         assert caught.value.phase == "total"
 
+    def test_an_empty_path_is_told_at_once(self):
+        with pytest.raises(ConfigurationError, match="verify=''"):
+            Transport(verify="")
+
     @pytest.mark.parametrize("kind", ["missing", "no certificates"])
     def test_an_unusable_path_is_told_at_once(self, tmp_path, kind):
         path = tmp_path / "authorities.pem"
@@ -286,7 +290,14 @@ class TestProxies:
 
     @pytest.mark.parametrize(
         "url",
-        ["ftp://user:hunter2@proxy:1", "http://", "http://user:hunter2@proxy:port", "http://[::1"],
+        [
+            "ftp://user:hunter2@proxy:1",
+            "http://",
+            "http://user:hunter2@proxy:port",
+            "http://user:hunter2@proxy:65536",
+            "http://[::1",
+            "not a url",
+        ],
     )
     def test_what_is_no_proxy_is_told_at_once_without_its_password(self, url, monkeypatch):
         with pytest.raises(ConfigurationError, match="proxy=") as caught:
@@ -325,8 +336,12 @@ class TestChoice:
 
     def test_what_is_not_installed_names_its_extra(self, monkeypatch):
         monkeypatch.setattr(environment, "find_spec", lambda name: None)
-        with pytest.raises(MissingExtraError, match=r"llmrouter-integrations\[fast\]"):
+        with pytest.raises(MissingExtraError, match=r"llmrouter-integrations\[fast\]") as caught:
             Transport(http="aiohttp")
+        assert str(caught.value).startswith("http='aiohttp'")
+        monkeypatch.setenv("LLMROUTER_HTTP", "aiohttp")
+        with pytest.raises(MissingExtraError, match=r"^LLMROUTER_HTTP='aiohttp'"):
+            Transport()
 
     def test_an_unknown_name_is_refused(self, monkeypatch):
         with pytest.raises(ConfigurationError, match="http='curl' is none of auto, httpx, aiohttp"):
