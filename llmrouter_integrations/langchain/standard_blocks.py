@@ -13,7 +13,6 @@ import orjson
 from langchain_core.messages.block_translators import register_translator
 
 from llmrouter_integrations.langchain.blocks import ISSUER
-from llmrouter_integrations.langchain.record import KEY
 from llmrouter_integrations.langchain.to_request import messages_from
 from llmrouter_integrations.messages import (
     AudioPart,
@@ -26,6 +25,7 @@ from llmrouter_integrations.messages import (
     ToolCallDelta,
     ToolCallPart,
 )
+from llmrouter_integrations.part_record import KEY
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AIMessageChunk

@@ -5,7 +5,7 @@ from langchain_core.caches import InMemoryCache
 
 from llmrouter_integrations.langchain import RoutedChatModel
 from llmrouter_integrations.messages import TextPart
-from tests.langchain.conftest import answer
+from tests.scripted import answer
 
 BESIDE = {
     "session": "s-1",

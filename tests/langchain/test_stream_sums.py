@@ -16,7 +16,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
 )
 from llmrouter_integrations.testing import Reply, ToolCall
-from tests.langchain.conftest import answer
+from tests.scripted import answer
 
 TARGETS = [
     ("openai", "openai-chat", "gpt-6.1-terra"),
