@@ -7,7 +7,9 @@ import pytest
 
 from llmrouter_integrations.errors import InvalidRequestError, UnsupportedParameterError
 from llmrouter_integrations.messages import (
+    AudioPart,
     CachePoint,
+    FilePart,
     ImagePart,
     Message,
     ReasoningPart,
@@ -133,6 +135,41 @@ def test_no_temperature_is_hotter_than_the_vendor_takes(protocol, provider, mode
     body, told = encode(Request((HI,), temperature=1.7), protocol, provider, model)
     assert (body[place] if place else body)["temperature"] == 1
     assert told == {"translated temperature"}
+
+
+@pytest.mark.parametrize("protocol", TARGETS)
+@pytest.mark.parametrize(
+    "part",
+    [
+        AudioPart(data="AAAA", media_type="audio/wav"),
+        FilePart(data="AAAA", media_type="video/mp4"),
+        FilePart(data="AAAA", media_type="application/zip"),
+    ],
+)
+def test_what_the_user_shows_is_sent_or_refused_but_never_left_out(protocol, part):
+    shown = Message("user", (TextPart("What is it?"), part))
+    try:
+        body, told = encode(Request((shown, said("assistant", "?"), HI)), protocol)
+    except UnsupportedParameterError as error:
+        assert error.sent is False  # noqa: PT017  (either way is right)
+    else:
+        assert "AAAA" in str(body)
+        assert told == set()
+
+
+@pytest.mark.parametrize("protocol", ["anthropic", "bedrock"])
+@pytest.mark.parametrize(
+    ("part", "parameter"),
+    [
+        (AudioPart(data="AAAA", media_type="audio/wav"), "audio"),
+        (FilePart(data="AAAA", media_type="application/zip"), "file"),
+        (ImagePart(data="AAAA", media_type="image/tiff"), "image"),
+    ],
+)
+def test_what_the_user_shows_and_cannot_be_sent_is_named(protocol, part, parameter):
+    with pytest.raises(UnsupportedParameterError) as raised:
+        encode(Request((Message("user", (part,)),)), protocol)
+    assert (raised.value.parameter, raised.value.sent) == (parameter, False)
 
 
 TOOL_CALL = Message("assistant", (ToolCallPart("call_1", "weather", "{}"),))
