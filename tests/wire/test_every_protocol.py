@@ -5,13 +5,18 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from llmrouter_integrations.errors import InvalidRequestError, UnsupportedParameterError
+from llmrouter_integrations.errors import (
+    AttemptError,
+    InvalidRequestError,
+    UnsupportedParameterError,
+)
 from llmrouter_integrations.messages import (
     AudioPart,
     CachePoint,
     FilePart,
     ImagePart,
     Message,
+    OutputFormat,
     ReasoningPart,
     Request,
     TextPart,
@@ -41,10 +46,13 @@ def said(role, text):
 HI = said("user", "hi")
 
 
-def encode(request, protocol, provider=None, model=None):
+def endpoint(protocol, provider=None, model=None):
     usual = TARGETS[protocol]
-    target = Endpoint("t", provider or usual[0], model or usual[1], "http://127.0.0.1:9", "k")
-    encoded = codec(protocol).encode(request, target, stream=False)
+    return Endpoint("t", provider or usual[0], model or usual[1], "http://127.0.0.1:9", "k")
+
+
+def encode(request, protocol, provider=None, model=None):
+    encoded = codec(protocol).encode(request, endpoint(protocol, provider, model), stream=False)
     told = {f"{a.action} {a.parameter}" for a in encoded.adjustments}
     return orjson.loads(encoded.http.body), told
 
@@ -170,6 +178,49 @@ def test_what_the_user_shows_and_cannot_be_sent_is_named(protocol, part, paramet
     with pytest.raises(UnsupportedParameterError) as raised:
         encode(Request((Message("user", (part,)),)), protocol)
     assert (raised.value.parameter, raised.value.sent) == (parameter, False)
+
+
+@pytest.mark.parametrize("protocol", [name for name in TARGETS if name != "bedrock"])
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"<!DOCTYPE html>\n<html><title>Sign in</title>\n\n</html>", "the answer's body is HTML"),
+        (b'{"error": {"message": "no credit is left", "type": "x"}}', "no credit is left"),
+    ],
+)
+def test_a_stream_that_is_none_says_what_it_is_instead(protocol, body, says):
+    decoder = codec(protocol).decoder(endpoint(protocol))
+    with pytest.raises(AttemptError, match=says) as raised:
+        [*decoder.feed(body), *decoder.finish()]
+    assert raised.value.target == "t"
+
+
+def endless_schema():
+    schema = {"type": "object", "properties": {}, "required": ["next"]}
+    schema["properties"]["next"] = schema
+    return schema
+
+
+def deep_schema():
+    schema = {"type": "object", "properties": {}}
+    for _ in range(5000):
+        schema = {"type": "object", "properties": {"next": schema}, "required": ["next"]}
+    return schema
+
+
+@pytest.mark.parametrize("protocol", TARGETS)
+@pytest.mark.parametrize("schema", [endless_schema, deep_schema])
+@pytest.mark.parametrize("place", ["tools", "output"])
+def test_a_schema_without_end_is_refused_in_words(protocol, schema, place):
+    asked = (
+        Request((HI,), (Tool("f", parameters=schema(), strict=True),))
+        if place == "tools"
+        else Request((HI,), output=OutputFormat(schema=schema(), strict=True))
+    )
+    # dispatch tells the one of JSON in words
+    with pytest.raises((InvalidRequestError, orjson.JSONEncodeError)) as raised:
+        encode(asked, protocol)
+    assert getattr(raised.value, "sent", False) is False
 
 
 TOOL_CALL = Message("assistant", (ToolCallPart("call_1", "weather", "{}"),))
