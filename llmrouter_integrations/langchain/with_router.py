@@ -29,6 +29,7 @@ from llmrouter_integrations.settings import (
     plain_config,
     plain_target,
     read_config,
+    read_router,
 )
 
 __all__ = ["ModelWithRouter"]
@@ -81,6 +82,11 @@ class ModelWithRouter(HintedChatModel):
     @classmethod
     def _read_config(cls, value: Any) -> Any:
         return None if value is None else read_config(value)
+
+    @field_validator("router")
+    @classmethod
+    def _read_router(cls, value: Any) -> Any:
+        return None if value is None else read_router("RoutedChatModel", value)
 
     @model_validator(mode="after")
     def _have_router(self) -> Self:
