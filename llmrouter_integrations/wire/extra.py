@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from llmrouter_integrations.messages import EMPTY_MAP, Adjustment
@@ -9,10 +10,15 @@ from llmrouter_integrations.messages import EMPTY_MAP, Adjustment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ANY_OPENAI", "extra_fields"]
+__all__ = ["ANY_OPENAI", "extra_fields", "limit_verbosity"]
 
 ANY_OPENAI: Final = ("openai-chat", "openai-responses")
 """The protocols that fields said for no one by name are meant for."""
+_ONE_VERBOSITY: Final = re.compile(
+    r"gpt-[34]|chatgpt|\bo\d|gpt-5[\d.]*-chat|gpt-5(\.1)?-codex", re.IGNORECASE
+)
+"""OpenAI's models that refuse any verbosity but their own, medium: all before GPT-5 (concordia
+issue 164), and of those after it what the script in big-AGI issue 947 and codex issue 9035 name."""
 
 
 def extra_fields(
@@ -33,3 +39,10 @@ def extra_fields(
     lost = {field: None for name in general if name not in readers for field in extra.get(name, ())}
     adjustments.extend(Adjustment(name, "dropped", "only OpenAI's API knows it") for name in lost)
     return fields
+
+
+def limit_verbosity(fields: dict[str, Any], model: str, adjustments: list[Adjustment]) -> None:
+    """Take the verbosity out of fields for an OpenAI model that cannot change its own."""
+    if "verbosity" in fields and _ONE_VERBOSITY.search(model):
+        del fields["verbosity"]
+        adjustments.append(Adjustment("verbosity", "dropped", "not adjustable for this model"))

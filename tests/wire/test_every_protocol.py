@@ -72,9 +72,25 @@ def encode(request, protocol, provider=None, model=None):
 def test_what_only_openai_has_goes_to_openai_in_the_form_of_the_protocol(
     protocol, provider, fields, told
 ):
-    plain, _ = encode(Request((HI,)), protocol, provider)
+    model = "gpt-5.4" if protocol == "openai-chat" else None
+    plain, _ = encode(Request((HI,)), protocol, provider, model)
     asked = request_from("hi", {"verbosity": "low", "logit_bias": {"1": 2}})
-    assert encode(asked, protocol, provider) == (plain | fields, told)
+    assert encode(asked, protocol, provider, model) == (plain | fields, told)
+
+
+@pytest.mark.parametrize("protocol", ["openai-chat", "openai-responses"])
+@pytest.mark.parametrize(
+    ("model", "taken"),
+    [
+        *[(name, False) for name in ("gpt-4o", "gpt-3.5-turbo", "gpt-4.1-mini", "o4-mini")],
+        *[(name, False) for name in ("gpt-5-chat-latest", "gpt-5.2-chat", "gpt-5.1-codex-max")],
+        *[(name, True) for name in ("gpt-5", "gpt-5-mini", "gpt-5.6-luna", "gpt-6", "my-own")],
+    ],
+)
+def test_verbosity_goes_to_models_that_can_change_it(protocol, model, taken):
+    asked = request_from("hi", {"verbosity": "low"})
+    body, told = encode(asked, protocol, "openai", model)
+    assert ("verbosity" in str(body), told) == (taken, set() if taken else {"dropped verbosity"})
 
 
 def test_responses_takes_verbosity_beside_the_form_of_the_answer():
