@@ -15,10 +15,12 @@ __all__ = ["ANY_OPENAI", "extra_fields", "limit_verbosity"]
 ANY_OPENAI: Final = ("openai-chat", "openai-responses")
 """The protocols that fields said for no one by name are meant for."""
 _ONE_VERBOSITY: Final = re.compile(
-    r"gpt-[34]|chatgpt|\bo\d|gpt-5[\d.]*-chat|gpt-5(\.1)?-codex", re.IGNORECASE
+    r"gpt-[34]|chatgpt|\bo\d|gpt-5-chat|gpt-5(\.[12])?-codex", re.IGNORECASE
 )
-"""OpenAI's models that refuse any verbosity but their own, medium: all before GPT-5 (concordia
-issue 164), and of those after it what the script in big-AGI issue 947 and codex issue 9035 name."""
+"""OpenAI's models that refuse any verbosity but their own, medium: all before GPT-5
+(https://github.com/google-deepmind/concordia/issues/164), its first chat model
+(https://github.com/enricoros/big-AGI/issues/930), and Codex up to 5.2
+(https://github.com/theopenco/llmgateway/pull/2989, where all were tried in July 2026)."""
 
 
 def extra_fields(

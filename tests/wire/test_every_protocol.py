@@ -83,8 +83,9 @@ def test_what_only_openai_has_goes_to_openai_in_the_form_of_the_protocol(
     ("model", "taken"),
     [
         *[(name, False) for name in ("gpt-4o", "gpt-3.5-turbo", "gpt-4.1-mini", "o4-mini")],
-        *[(name, False) for name in ("gpt-5-chat-latest", "gpt-5.2-chat", "gpt-5.1-codex-max")],
-        *[(name, True) for name in ("gpt-5", "gpt-5-mini", "gpt-5.6-luna", "gpt-6", "my-own")],
+        *[(name, False) for name in ("gpt-5-chat-latest", "gpt-5-codex", "gpt-5.1-codex-max")],
+        *[(name, True) for name in ("gpt-5", "gpt-5-mini", "gpt-5.1-chat-latest", "gpt-5.3-codex")],
+        *[(name, True) for name in ("gpt-5.6-luna", "gpt-6", "my-own")],
     ],
 )
 def test_verbosity_goes_to_models_that_can_change_it(protocol, model, taken):
