@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from llmrouter_integrations.errors import ConfigurationError, UnknownHintError, 
 from llmrouter_integrations.hints import DataPolicy, Prefer, RoutingHints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
 __all__ = ["Protocol", "RouterConfig", "TargetConfig"]
 
@@ -34,6 +35,8 @@ _WRITTEN_OPTIONS = frozenset({"api_version", "location", "profile", "project", "
 """Options that stand in dumps and pickles; any other may be a secret."""
 
 _DAY_S = 86_400
+_MOST_BYTES = 1 << 20
+_MOST_VALUES = 100_000
 
 
 class _Settings(BaseModel):
@@ -114,7 +117,11 @@ class TargetConfig(_Settings):
     def _plain_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
+        if " " in value or not value.isprintable():
+            raise ValueError("must hold no blanks or control characters")
         parts = urlsplit(value)
+        if parts.port == 0 or parts.fragment:  # a port that is none raises ValueError
+            raise ValueError("must hold no fragment, and a port between 1 and 65535 if any")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be an absolute http or https URL")
         if parts.username or parts.password or parts.query:
@@ -239,16 +246,38 @@ class RouterConfig(_Settings):
         return {**state, "__dict__": own}
 
     @classmethod
-    def of(cls, models: Sequence[Any] | None = None, **settings: Any) -> RouterConfig:
-        """Build from constructor arguments.
+    def of(cls, models: Any = None, **settings: Any) -> RouterConfig:
+        """Build from constructor arguments; a lone target needs no list.
 
         Raises:
             ConfigurationError: Names the argument, what was wrong with it, and the nearest name.
         """
         try:
+            if isinstance(models, str | Mapping | TargetConfig):
+                models = (models,)
             return cls(models=None if models is None else tuple(models), **settings)
         except ValidationError as error:
             raise _explain(error, None) from None
+        except TypeError as error:
+            raise ConfigurationError(f"models must be a list of targets: {error}") from None
+
+    @classmethod
+    def read(cls, source: RouterConfig | Mapping[str, Any] | str | Path) -> RouterConfig:
+        """Read a configuration: an object, a mapping of its fields, or the path of a YAML file.
+
+        Raises:
+            ConfigurationError: It is none of these, or not valid; says where.
+        """
+        if isinstance(source, RouterConfig):
+            return source
+        if isinstance(source, Mapping):
+            return cls.of(**{str(name): value for name, value in source.items()})
+        if isinstance(source, str | Path):
+            return cls.load(source)
+        raise ConfigurationError(
+            "a configuration is a RouterConfig, a mapping of its fields, or the path of a YAML "
+            f"file, not {type(source).__name__}"
+        )
 
     @classmethod
     def load(cls, path: str | Path, env: Mapping[str, str] | None = None) -> RouterConfig:
@@ -262,15 +291,21 @@ class RouterConfig(_Settings):
 
         path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            with path.open("rb") as file:
+                text = file.read(_MOST_BYTES + 1).decode("utf-8")
+        except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise ConfigurationError(f"{path}: cannot be read: {reason}") from None
+        if len(text) > _MOST_BYTES:
+            raise ConfigurationError(f"{path}: is larger than {_MOST_BYTES:,} bytes")
         try:
             tree = yaml.compose(text, Loader=yaml.SafeLoader)
+            lines = _lines(tree, path)
             data = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise ConfigurationError(_yaml_fault(path, error)) from None
+        except RecursionError:
+            raise ConfigurationError(f"{path}: is nested too deeply, or in itself") from None
         if data is None:
             data = {}
         if not isinstance(data, dict):
@@ -280,7 +315,6 @@ class RouterConfig(_Settings):
             )
         if "models" in data and data["models"] is None:
             data["models"] = []  # a list with nothing left in it is not "no list"
-        lines = _lines(tree)
         data = _fill(data, os.environ if env is None else env, path, lines, ())
         try:
             return cls(**data)
@@ -307,17 +341,30 @@ def _yaml_fault(path: Path, error: Exception) -> str:
 _Path = tuple[str | int, ...]
 
 
-def _lines(tree: Any) -> dict[_Path, int]:
-    """Map the path of each value to the line it stands on."""
+def _lines(tree: Any, path: Path) -> dict[_Path, int]:
+    """Map the path of each value to the line it stands on.
+
+    Raises:
+        ConfigurationError: A key stands twice, or aliases multiply to an endless file.
+    """
     lines: dict[_Path, int] = {(): 1}
 
     def walk(node: Any, at: _Path) -> None:
         if node.id == "mapping":
             for key, value in node.value:
-                lines[(*at, key.value)] = key.start_mark.line + 1
+                line = key.start_mark.line + 1
+                if len(lines) > _MOST_VALUES:
+                    raise ConfigurationError(f"{path}: line {line}: aliases multiply too far")
+                if (*at, key.value) in lines:
+                    raise ConfigurationError(
+                        f"{path}: line {line}: field {_dotted((*at, key.value))}: stands twice"
+                    )
+                lines[(*at, key.value)] = line
                 walk(value, (*at, key.value))
         elif node.id == "sequence":
             for index, value in enumerate(node.value):
+                if len(lines) > _MOST_VALUES:
+                    raise ConfigurationError(f"{path}: aliases multiply too far")
                 lines[(*at, index)] = value.start_mark.line + 1
                 walk(value, (*at, index))
 
