@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_serializer,
     field_validator,
     model_validator,
@@ -43,6 +44,13 @@ class _Settings(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_flag_for_a_figure(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and info.field_name != "verify":
+            raise ValueError("must not be true or false")
+        return value
 
 
 class TargetConfig(_Settings):
@@ -315,11 +323,13 @@ class RouterConfig(_Settings):
             )
         if "models" in data and data["models"] is None:
             data["models"] = []  # a list with nothing left in it is not "no list"
-        data = _fill(data, os.environ if env is None else env, path, lines, ())
+        env = os.environ if env is None else env
+        data = _fill(data, env, path, lines, ())
         try:
             return cls(**data)
         except ValidationError as error:
-            raise _explain(error, path, lines) from None
+            told = _explain(error, path, lines)
+            raise type(told)(_unfilled(str(told), text, env)) from None
         except TypeError as error:  # a key that is no string
             raise ConfigurationError(f"{path}: {error}") from None
 
@@ -396,6 +406,15 @@ def _fill(
         return found
 
     return _VARIABLE.sub(replace, value)
+
+
+def _unfilled(message: str, text: str, env: Mapping[str, str]) -> str:
+    """Name the variables in a message instead of showing their values: one may be a key."""
+    values = {env[name]: name for name in _VARIABLE.findall(text) if len(env.get(name, "")) >= 6}
+    for value in sorted(values, key=len, reverse=True):
+        for shown in (value, repr(value)[1:-1]):
+            message = message.replace(shown, f"${{{values[value]}}}")
+    return message
 
 
 def _dotted(at: Iterable[str | int]) -> str:

@@ -183,3 +183,26 @@ def test_a_lone_target_needs_no_list(lone):
 def test_what_is_no_configuration_is_told(source):
     with pytest.raises(ConfigurationError):
         RouterConfig.read(source)
+
+
+@pytest.mark.parametrize(
+    "text", ["models: ['${KEY}']\n", "hints: {prefer: '${KEY}'}\n", "prefer: ${KEY}\n"]
+)
+def test_a_value_from_the_environment_is_in_no_message(tmp_path, text):
+    with pytest.raises(ConfigurationError) as caught:
+        RouterConfig.load(write(tmp_path, text), env={"KEY": "sk-secret-key"})
+    assert "sk-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["context_window", "weight", "quality"])
+def test_a_flag_is_no_figure(field):
+    with pytest.raises(ConfigurationError, match="must not be true or false"):
+        RouterConfig.of([{"model": "openai/a", field: True}])
+
+
+@pytest.mark.parametrize(
+    "field", [n for n, f in TargetConfig.model_fields.items() if "float" in str(f.annotation)]
+)
+def test_every_figure_of_a_target_is_finite(field):
+    with pytest.raises(ConfigurationError, match="finite"):
+        RouterConfig.of([{"model": "openai/a", field: float("inf")}])
