@@ -36,6 +36,7 @@ _WRITTEN_OPTIONS = frozenset({"api_version", "location", "profile", "project", "
 """Options that stand in dumps and pickles; any other may be a secret."""
 
 _DAY_S = 86_400
+_YES_OR_NO = ("tools", "structured_output", "temperature", "reasoning", "reasoning_toggle")
 _MOST_BYTES = 1 << 20
 _MOST_VALUES = 100_000
 
@@ -142,6 +143,16 @@ class TargetConfig(_Settings):
         figures = value.values() if isinstance(value, dict) else [value]
         if any(f is not None and not 0 <= f <= 1 for f in figures):
             raise ValueError("must be between 0 and 1")
+        return value
+
+    @field_validator("abilities")
+    @classmethod
+    def _able(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name, said in value.items():
+            if name in ("input", "output") and not isinstance(said, list | tuple | set | frozenset):
+                raise ValueError(f"{name!r} must be a list such as ['text', 'image']")
+            if name in _YES_OR_NO and not isinstance(said, bool | None):
+                raise ValueError(f"{name!r} must be true or false")
         return value
 
     @model_validator(mode="after")
@@ -428,7 +439,7 @@ def _explain(
     kind: type[ConfigurationError] = ConfigurationError
     for fault in error.errors(include_input=False, include_url=False):
         at = tuple(fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
+        message = fault["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
         owner = TargetConfig if at[:1] == ("models",) and len(at) > 1 else RouterConfig
         if fault["type"] == "extra_forbidden":
             near = difflib.get_close_matches(str(at[-1]), owner.model_fields, n=1)

@@ -206,3 +206,10 @@ def test_a_flag_is_no_figure(field):
 def test_every_figure_of_a_target_is_finite(field):
     with pytest.raises(ConfigurationError, match="finite"):
         RouterConfig.of([{"model": "openai/a", field: float("inf")}])
+
+
+@pytest.mark.parametrize("said", [{"input": 5}, {"input": "text"}, {"tools": "maybe"}])
+def test_an_ability_that_is_none_is_told_with_its_line(tmp_path, said):
+    text = f"models:\n  - model: openai/a\n    abilities: {said}\n"
+    with pytest.raises(ConfigurationError, match=r"line 3: field models\[0\].abilities: .*must be"):
+        RouterConfig.load(write(tmp_path, text), env={})
