@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from llmrouter_integrations.wire.registry import ProviderInfo
 
 __all__ = ["Fleet", "discover"]
+
+_log = logging.getLogger("llmrouter_integrations")
+
+NEARLY_KNOWN = 0.9
+"""How alike (difflib's ratio) a name must be to a known one to be taken for its misspelling."""
 
 MODELS_PER_PROVIDER = 3
 """How many models of each provider :func:`discover` takes: a large, a middle and a small one."""
@@ -81,6 +87,8 @@ class Fleet:
                 keyless[config.name] = _what_to_set(config, info)
                 continue
             facts = catalog.find(provider, config.model_id)
+            if facts is None and info is not None:
+                _warn_of_misspelling(config, provider, catalog)
             protocol = config.protocol or _protocol(config, info, env)
             target = Target.build(
                 config,
@@ -101,6 +109,23 @@ class Fleet:
                 "; ".join(f"{name}: no API key: {what}" for name, what in keyless.items())
             )
         return cls(tuple(targets), backends)
+
+
+def _warn_of_misspelling(config: TargetConfig, provider: str, catalog: Catalog) -> None:
+    """Tell of a model that nobody knows, of which nothing is stated, but which is nearly known."""
+    stated = (config.base_url, config.quality, config.context_window, config.input_usd_per_mtok)
+    if any(value is not None for value in stated):
+        return
+    near = difflib.get_close_matches(
+        f"{provider}/{config.model_id}", catalog.nearest(provider, config.model_id), 1, NEARLY_KNOWN
+    )
+    if near:
+        _log.warning(
+            "target %r is in no catalogue; did you mean %r? It is routed as an unknown model: "
+            "state its prices and quality",
+            config.name,
+            near[0],
+        )
 
 
 def _provider(config: TargetConfig) -> ProviderInfo | None:

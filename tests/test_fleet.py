@@ -63,3 +63,18 @@ def test_whose_own_tools_a_target_can_use_is_what_its_codec_passes_on(fields):
 def test_the_most_a_prompt_may_have_is_known():
     (target,) = Router([{"model": "openai/gpt-5", "api_key": "k"}]).targets
     assert (target.context_window, target.max_input) == (400_000, 272_000)
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ({"model": "openai/gpt-5.6-lunna"}, "did you mean 'openai/gpt-5.6-luna'"),
+        ({"model": "openai/gpt-5.6-luna"}, ""),
+        ({"model": "openai/gpt-5.6-lunna", "quality": 0.5}, ""),
+        ({"model": "openai/gpt-5.6-lunna", "base_url": "http://127.0.0.1:9/v1"}, ""),
+        ({"model": "openai/ft:our-own-thing"}, ""),
+    ],
+)
+def test_a_nearly_known_model_is_told_once(target, told, caplog):
+    Router([{**target, "api_key": "k"}])
+    assert (told in caplog.text) if told else not caplog.records
