@@ -2,8 +2,8 @@
 
 The plain forms are those of ``ChatOpenAI``: ``content`` is a string as long as all there is to
 read is text, calls are in ``tool_calls``, reasoning in ``additional_kwargs["reasoning_content"]``.
-What they leave out stands in the record (see :mod:`.record`), from which :mod:`.standard_blocks`
-makes ``message.content_blocks``.
+What they leave out stands in the record (see :mod:`~llmrouter_integrations.part_record`), from
+which :mod:`.standard_blocks` makes ``message.content_blocks``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from llmrouter_integrations.langchain.record import KEY, record
+from llmrouter_integrations.account import account_of
 from llmrouter_integrations.langchain.standard_blocks import (
     PROVIDER,
     arguments_from,
@@ -30,6 +30,7 @@ from llmrouter_integrations.messages import (
     ToolCallDelta,
     ToolCallPart,
 )
+from llmrouter_integrations.part_record import KEY, record
 
 if TYPE_CHECKING:
     from langchain_core.messages import InvalidToolCall, ToolCall
@@ -256,37 +257,13 @@ def _usage(usage: Usage) -> UsageMetadata | None:
 
 def _metadata(response: Response) -> dict[str, Any]:
     """Make ``response_metadata``; of a stream it goes on the last chunk only, as merging adds."""
-    decision = response.decision
-    attempts = response.attempts
-    answered = attempts[-1] if attempts else None
-    ours: dict[str, Any] = {
-        "decision_id": decision.id if decision is not None else None,
-        "target": response.target,
-        "model": response.model,
-        "provider": response.provider,
-        "cost_usd": response.cost_usd,
-        "attempts": [
-            {
-                "target": attempt.target,
-                "outcome": attempt.outcome,
-                "error": attempt.error,
-                "duration_s": attempt.duration_s,
-            }
-            for attempt in attempts
-        ],
-    }
-    if answered is not None and answered.adjustments:
-        ours["adjustments"] = [
-            {"parameter": a.parameter, "action": a.action, "detail": a.detail}
-            for a in answered.adjustments
-        ]
     metadata: dict[str, Any] = {
         **response.extra,
         "model_name": response.model,
         "model_provider": PROVIDER,
         "finish_reason": response.finish_reason,
         "id": response.id,
-        "llmrouter": ours,
+        "llmrouter": account_of(response),
     }
     if response.logprobs is not None:
         metadata["logprobs"] = response.logprobs

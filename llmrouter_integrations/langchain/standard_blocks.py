@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import orjson
 from langchain_core.messages.block_translators import register_translator
 
-from llmrouter_integrations.langchain.record import KEY
 from llmrouter_integrations.langchain.to_request import messages_from
 from llmrouter_integrations.messages import (
     AudioPart,
@@ -24,6 +23,7 @@ from llmrouter_integrations.messages import (
     TextPart,
     ToolCallPart,
 )
+from llmrouter_integrations.part_record import KEY
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AIMessageChunk

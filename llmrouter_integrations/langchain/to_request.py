@@ -18,7 +18,6 @@ from langchain_core.messages import (
 
 from llmrouter_integrations.errors import InvalidRequestError
 from llmrouter_integrations.langchain.blocks import ISSUERS, arguments_json, parts_from
-from llmrouter_integrations.langchain.record import KEY, restore
 from llmrouter_integrations.messages import (
     AudioPart,
     CachePoint,
@@ -29,6 +28,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     ToolResultPart,
 )
+from llmrouter_integrations.part_record import KEY, restore
 from llmrouter_integrations.wire.inbound import request_from
 
 if TYPE_CHECKING:

@@ -22,14 +22,14 @@ from llmrouter_integrations.config import RouterConfig, TargetConfig
 from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.langchain.hints import HintedChatModel
 from llmrouter_integrations.langchain.profile import common_profile
-from llmrouter_integrations.langchain.settings import (
+from llmrouter_integrations.router import Router
+from llmrouter_integrations.settings import (
     config_from,
     models_from,
     plain_config,
     plain_target,
     read_config,
 )
-from llmrouter_integrations.router import Router
 
 __all__ = ["ModelWithRouter"]
 

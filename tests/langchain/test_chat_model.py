@@ -25,7 +25,7 @@ from llmrouter_integrations.errors import (
 from llmrouter_integrations.hints import RoutingHints
 from llmrouter_integrations.langchain import RoutedChatModel
 from llmrouter_integrations.messages import ReasoningPart, TextPart, ToolCallPart
-from tests.langchain.conftest import ScriptedRouter, answer, chunks_of, make_target
+from tests.scripted import ScriptedRouter, answer, chunks_of, make_target
 
 TERRA = {"model": "openai/gpt-6.1-terra", "api_key": "sk-secret-1"}
 HAIKU = {"model": "anthropic/claude-haiku-4-5", "api_key": "sk-secret-2"}

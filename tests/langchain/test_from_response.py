@@ -12,7 +12,6 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.output_parsers import StrOutputParser
 
 from llmrouter_integrations.langchain.from_response import to_chunks, to_result
-from llmrouter_integrations.langchain.record import KEY
 from llmrouter_integrations.langchain.to_request import messages_from
 from llmrouter_integrations.messages import (
     Adjustment,
@@ -28,7 +27,8 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     Usage,
 )
-from tests.langchain.conftest import answer, chunks_of
+from llmrouter_integrations.part_record import KEY
+from tests.scripted import answer, chunks_of
 
 CITED = Citation("https://x", "T", "said", 0, 2, {"type": "web", "index": 1})
 THOUGHT = ReasoningPart("hm", "anthropic", "SIG")

@@ -40,7 +40,7 @@ from typing_extensions import TypedDict
 from llmrouter_integrations.errors import OverloadedError
 from llmrouter_integrations.langchain import RoutedChatModel
 from llmrouter_integrations.messages import TextPart, ToolCallPart
-from tests.langchain.conftest import ScriptedRouter, answer
+from tests.scripted import ScriptedRouter, answer
 
 HINTED = {"metadata": {"llmrouter_task": "code"}}
 NESTED = {"metadata": {"llmrouter": {"task": "code"}}}

@@ -9,7 +9,7 @@ from llmrouter_integrations import errors as ours
 from llmrouter_integrations.langchain import RoutedChatModel
 from llmrouter_integrations.langchain.errors import as_model_error
 from llmrouter_integrations.messages import Attempt, TextPart, Usage
-from tests.langchain.conftest import answer
+from tests.scripted import answer
 
 
 def attempt(error_type):

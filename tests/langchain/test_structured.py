@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from llmrouter_integrations.langchain import RoutedChatModel
 from llmrouter_integrations.messages import OutputFormat, RefusalPart, TextPart, ToolCallPart
-from tests.langchain.conftest import answer
+from tests.scripted import answer
 
 
 class Joke(BaseModel):

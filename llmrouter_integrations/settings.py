@@ -1,4 +1,4 @@
-"""What a ``RoutedChatModel`` is made of: its router's configuration, read and written down.
+"""What a framework's model object is made of: its router's configuration, read and written down.
 
 Written down it never holds a key.
 """

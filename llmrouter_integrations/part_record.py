@@ -1,8 +1,9 @@
-"""The record of an answer's parts: what an ``AIMessage`` cannot say of them.
+"""The record of an answer's parts: what a framework's message cannot say of them.
 
-A message of ours keeps the plain forms every LangChain user knows: ``content`` is the text,
-``tool_calls`` the calls, ``additional_kwargs["reasoning_content"]`` the reasoning. What these
-leave out (the parts' order, whose reasoning it is, signatures, item ids, citations) goes into
+A message of ours keeps the plain forms that the framework's users know: text, calls, reasoning
+(of LangChain's ``AIMessage``: ``content``, ``tool_calls``,
+``additional_kwargs["reasoning_content"]``; of LlamaIndex's ``ChatMessage``: its blocks). What
+these leave out (the parts' order, whose reasoning it is, signatures, item ids, citations) goes into
 ``additional_kwargs["llmrouter_parts"]``: one entry per part, that refers to the plain forms by
 length or id and repeats none of them. So a next turn gives the vendor back what it wrote, and
 whoever edits a message (a redaction, a human's correction of a call) has the last word.

@@ -1,0 +1,45 @@
+"""The account of an answer in a framework's metadata: who gave it, what it cost, who failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llmrouter_integrations.messages import Response
+
+__all__ = ["account_of"]
+
+
+def account_of(response: Response) -> dict[str, Any]:
+    """Write the account of an answer, in plain JSON.
+
+    Returns:
+        ``decision_id``, ``target``, ``model``, ``provider``, ``cost_usd`` (dollars; None without
+        a price), ``attempts`` (``target``, ``outcome``, ``error`` and ``duration_s`` of each, in
+        order) and, where the target could not take all parameters as asked, ``adjustments``.
+    """
+    decision = response.decision
+    attempts = response.attempts
+    answered = attempts[-1] if attempts else None
+    account: dict[str, Any] = {
+        "decision_id": decision.id if decision is not None else None,
+        "target": response.target,
+        "model": response.model,
+        "provider": response.provider,
+        "cost_usd": response.cost_usd,
+        "attempts": [
+            {
+                "target": attempt.target,
+                "outcome": attempt.outcome,
+                "error": attempt.error,
+                "duration_s": attempt.duration_s,
+            }
+            for attempt in attempts
+        ],
+    }
+    if answered is not None and answered.adjustments:
+        account["adjustments"] = [
+            {"parameter": a.parameter, "action": a.action, "detail": a.detail}
+            for a in answered.adjustments
+        ]
+    return account
