@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llmrouter_integrations.config import TargetConfig
+from llmrouter_integrations.config import BoundTarget, TargetConfig
 from llmrouter_integrations.dispatch.wire_backend import WireBackend
 from llmrouter_integrations.errors import (
     ConfigurationError,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.transport import Transport
     from llmrouter_integrations.wire.registry import ProviderInfo
 
-__all__ = ["Fleet", "discover"]
+__all__ = ["Fleet", "discover", "quota_group"]
 
 MODELS_PER_PROVIDER = 3
 """How many models of each provider :func:`discover` takes: a large, a middle and a small one."""
@@ -73,6 +73,10 @@ class Fleet:
         backends: dict[str, Backend] = {}
         keyless: dict[str, str] = {}
         for config in configs:
+            if isinstance(config, BoundTarget):
+                targets.append(_bound(config, catalog))
+                backends[config.name] = config.backend
+                continue
             info = _provider(config)
             provider = info.id if info else config.provider
             key = _key(config, info, env)
@@ -84,7 +88,7 @@ class Fleet:
                 config,
                 facts,
                 provider=provider,
-                quota_group=config.quota_group or _quota_group(provider, config.base_url, key),
+                quota_group=config.quota_group or quota_group(provider, config.base_url, key),
                 free=bool(info and info.local),
             )
             targets.append(target)
@@ -144,7 +148,19 @@ def _what_to_set(config: TargetConfig, info: ProviderInfo | None) -> str:
     return f"set {names} in the environment, or api_key in the target"
 
 
-def _quota_group(provider: str, base_url: str | None, key: str | None) -> str:
+def _bound(config: BoundTarget, catalog: Catalog) -> Target:
+    info = registry.provider(config.provider)
+    provider = info.id if info else config.provider
+    return Target.build(
+        config,
+        catalog.find(provider, config.model_id),
+        provider=provider,
+        quota_group=config.quota_group or config.account or f"{provider}#{config.name}",
+        free=bool(info and info.local),
+    )
+
+
+def quota_group(provider: str, base_url: str | None, key: str | None) -> str:
     """Name the group of all targets with this key: a rate limit belongs to an account.
 
     The digest tells keys apart without telling what they are.
