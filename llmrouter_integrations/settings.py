@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-__all__ = ["backend_name", "config_from", "models_from", "plain_config", "plain_target", "read_config"]
+__all__ = [
+    "backend_name",
+    "config_from",
+    "models_from",
+    "plain_config",
+    "plain_target",
+    "read_config",
+]
 
 
 def config_from(

@@ -32,16 +32,19 @@ from llmrouter_integrations.part_record import KEY, restore
 from llmrouter_integrations.wire.inbound import request_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from llmrouter_integrations.messages import Part, Request, Role
 
-__all__ = ["messages_from", "to_request"]
+__all__ = ["NATIVE", "messages_from", "to_request"]
+
+NATIVE: Final = "langchain"
+"""The key of :attr:`Request.native` under which the messages themselves travel."""
 
 _Reader: TypeAlias = Callable[[BaseMessage, list[Message]], None]
 
 
-def to_request(messages: Iterable[BaseMessage], params: Mapping[str, Any]) -> Request:
+def to_request(messages: Sequence[BaseMessage], params: Mapping[str, Any]) -> Request:
     """Write a request in no vendor's form.
 
     Args:
@@ -52,7 +55,7 @@ def to_request(messages: Iterable[BaseMessage], params: Mapping[str, Any]) -> Re
     Raises:
         InvalidRequestError: A message or a parameter makes no sense; says which, and the remedy.
     """
-    return request_from(messages_from(messages), params)
+    return request_from(messages_from(messages), params, native={NATIVE: messages})
 
 
 def messages_from(messages: Iterable[BaseMessage]) -> list[Message]:
