@@ -86,10 +86,10 @@ def _identity(model: BaseChatModel) -> tuple[str, str, ProviderInfo | None]:
 
 def _served_at(url: str | None) -> str | None:
     """Give the provider at a URL: many are reached by OpenAI's client."""
-    host = urlsplit(url).hostname if url else None
+    host = urlsplit(url).netloc if url else None
     known = registry.PROVIDERS.values()
     return next(
-        (p.id for p in known if host and p.base_url and urlsplit(p.base_url).hostname == host), None
+        (p.id for p in known if host and p.base_url and urlsplit(p.base_url).netloc == host), None
     )
 
 

@@ -101,7 +101,7 @@ _DEAD_LOOP: Final = "event loop is closed"
 _MISUSED: Final = re.compile(
     r"unexpected keyword argument|required (positional|keyword-only) argument|takes \d+ positional"
 )
-_OURS: Final = (AssertionError, ImportError, NameError, errors.ConfigurationError)
+_OURS: Final = (AssertionError, ImportError, NameError, Warning, errors.ConfigurationError)
 
 
 def classify_exception(
