@@ -7,7 +7,7 @@ Parts that only their issuer understands are kept for it and left out for all ot
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -332,6 +332,8 @@ class Usage:
         audio_output_tokens: Of the output, sound.
         reported: False where we estimated, because the provider did not say.
         cost_usd: What the provider itself says it charged, in dollars, where it does.
+        billed_input_tokens: Of the input, what is charged for, where that is not all of it.
+        billed_output_tokens: Of the output, likewise.
     """
 
     input_tokens: int = 0
@@ -343,11 +345,24 @@ class Usage:
     audio_output_tokens: int = 0
     reported: bool = True
     cost_usd: float | None = None
+    billed_input_tokens: int | None = None
+    billed_output_tokens: int | None = None
 
     @property
     def total_tokens(self) -> int:
         """Input and output together."""
         return self.input_tokens + self.output_tokens
+
+    def as_billed(self) -> Usage:
+        """Give the counts to charge for: a provider may count more than it bills."""
+        if self.billed_input_tokens is None and self.billed_output_tokens is None:
+            return self
+        billed_in, billed_out = self.billed_input_tokens, self.billed_output_tokens
+        return replace(
+            self,
+            input_tokens=self.input_tokens if billed_in is None else billed_in,
+            output_tokens=self.output_tokens if billed_out is None else billed_out,
+        )
 
 
 NO_USAGE = Usage(reported=False)

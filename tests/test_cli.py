@@ -140,6 +140,29 @@ def test_models_lists_with_numbered_sources(run):
     assert "LiveBench" in out
 
 
+def test_models_of_a_configuration_with_what_is_stated_of_them(run, config):
+    status, out, _ = run("models", "--config", config, "--sort", "input_price")
+    assert status == 0
+    assert "openai/first" in out
+    assert "price: stated in the configuration" in out
+    assert "2 models" in out
+
+
+def test_the_version(run):
+    status, out, _ = run("--version")
+    assert (status, out.strip()) == (0, "llmrouter 0.1.0")
+
+
+def test_the_demo_plays_the_models_of_a_configuration(run, config):
+    status, out, _ = run("demo", "--config", config, "--json")
+    assert status == 0
+    told = json.loads(out)
+    assert {a["target"] for t in told["tasks"] for a in t["attempts"]} == {
+        "openai/first",
+        "anthropic/second",
+    }
+
+
 def test_models_filters_sorts_and_speaks_json(run):
     _, out, _ = run("models", "--scored", "--sort", "code", "--max-input-usd", "1", "--json")
     found = json.loads(out)

@@ -41,6 +41,7 @@ def bill(
             one without prices of its own is charged as standard.
     """
     at = at or dt.datetime.now(dt.UTC)
+    usage = usage.as_billed()
     provider = provider_id(provider)
     if usage.cost_usd is not None:
         return Bill(usage.cost_usd, f"reported by {provider}", at.date().isoformat())
@@ -55,6 +56,7 @@ def bill(
 
 def bill_from_rates(usage: Usage, rates: Rates) -> Bill:
     """The bill by given rates, such as the user's own."""
+    usage = usage.as_billed()
     rates = rates.at(usage.input_tokens)
     read = min(usage.cache_read_tokens, usage.input_tokens)
     written = min(usage.cache_write_tokens, usage.input_tokens - read)

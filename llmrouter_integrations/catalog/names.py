@@ -77,7 +77,7 @@ _VARIANT = re.compile(r":[a-z][a-z-]*$")
 _POINT = re.compile(r"(?<=\d)p(?=\d)")
 _SEPARATORS = re.compile(r"[.@_: ]+")
 _QUALIFIERS = re.compile(r"-(?:latest|default|maas)$")
-_DATE = re.compile(r"-(?:20\d{2}-?[01]\d-?[0-3]\d|[0-3]\d-20\d{2})$")
+_DATE = re.compile(r"-(?:20\d{2}-?[01]\d-?[0-3]\d|[0-3]\d-20\d{2}|00[1-9])$")
 
 
 def provider_id(name: str) -> str:
@@ -172,6 +172,7 @@ def normal(model: str) -> str:
 def undated(name: str) -> str:
     """A normal form without its snapshot's date (``-2025-12-11``, ``-20251211``, ``-08-2024``).
 
+    Google numbers its snapshots instead: ``gemini-2.0-flash-001``.
     Four digits alone (``mistral-large-2512``, ``kimi-k2-0905``) are a version, and stay.
     """
     return _DATE.sub("", name)

@@ -14,13 +14,20 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from llmrouter_integrations.catalog.model import Rates
-from llmrouter_integrations.catalog.names import GENAI_PROVIDERS, HOST_PATHS, has_variant, normal
+from llmrouter_integrations.catalog.names import (
+    GENAI_PROVIDERS,
+    HOST_PATHS,
+    as_trained,
+    has_variant,
+    normal,
+    undated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from genai_prices.data_snapshot import DataSnapshot
-    from genai_prices.types import ModelInfo, TieredPrices
+    from genai_prices.types import MatchLogic, ModelInfo, TieredPrices
 
     from llmrouter_integrations.messages import Usage
 
@@ -53,7 +60,11 @@ _THOUSAND = Decimal(1_000)
 
 
 def priced(provider: str, model: str) -> ModelInfo | None:
-    """The price list's entry for a model at a provider (ids as ours), or None."""
+    """The price list's entry for a model at a provider (ids as ours), or None.
+
+    The list also takes any name that begins like one it knows (``claude-opus-4-8-nano`` for Claude
+    Opus 4.8). Here an entry is found by the names that it spells out, and their dated snapshots.
+    """
     from genai_prices.data_snapshot import get_snapshot
 
     return _find(_Snapshot(get_snapshot()), provider, model)
@@ -178,9 +189,32 @@ def _find(snapshot: _Snapshot, provider: str, model: str) -> ModelInfo | None:
         if served.id == wanted:
             for name in _spellings(provider, model):
                 found = served.find_model(name, all_providers=snapshot.data.providers)
-                if found is not None:
+                if found is not None and _is_meant(found, name):
                     return found
     return None
+
+
+def _is_meant(info: ModelInfo, model: str) -> bool:
+    """Whether a matching entry is of this very model, not of one whose name begins alike."""
+    wanted = _plain(model)
+    return wanted == _plain(info.id) or any(
+        # a pattern of the whole name spells it out too: mostly its dated snapshots
+        clause.is_match(model.lower()) if text.endswith("$") else _plain(text) == wanted
+        for clause, text in _spelled(info.match)
+    )
+
+
+def _plain(model: str) -> tuple[str, bool]:
+    return as_trained(undated(normal(model))), has_variant(model)
+
+
+def _spelled(match: MatchLogic) -> Iterator[tuple[MatchLogic, str]]:
+    for said in vars(match).values():
+        if isinstance(said, str):
+            yield match, said
+        else:
+            for part in said:
+                yield from _spelled(part)
 
 
 def _spellings(provider: str, model: str) -> Iterator[str]:

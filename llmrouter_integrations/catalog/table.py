@@ -197,8 +197,6 @@ class Catalog:
         if info is None and spelled is not None and same_price:
             priced_as, info = spelled, prices.priced(provider, spelled)
         vendor_model = row.get("of") or self.vendor_model(model)
-        if vendor_model is None and info is not None:
-            vendor_model = self.vendor_model(info.id)
         rates = prices.rates(provider, priced_as)
         limits_from = None
         if spelled is not None:

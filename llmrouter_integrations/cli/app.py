@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from llmrouter_integrations import __version__
 from llmrouter_integrations.cli import ask, catalog, demo, explain, models
 
 app = typer.Typer(
     name="llmrouter",
     help="The best model for each request, with failover.",
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _whole(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        typer.echo(f"llmrouter {__version__}")
+        raise typer.Exit
+
+
 app.command("demo")(demo.demo)
 app.command("ask")(ask.ask)
 app.command("explain")(explain.explain)

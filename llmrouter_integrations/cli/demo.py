@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from llmrouter_integrations.catalog import bill
-from llmrouter_integrations.cli.options import AsJson, console
+from llmrouter_integrations.cli.options import AsJson, Config, console
+from llmrouter_integrations.config import RouterConfig, split_model
 from llmrouter_integrations.errors import MissingExtraError
 from llmrouter_integrations.messages import Usage
 from llmrouter_integrations.router import Router
@@ -29,7 +30,6 @@ MODELS = (
     "anthropic/claude-fable-5",
     "google/gemini-3.7-flash",
 )
-FAILING = "google"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,30 +85,41 @@ class _Row:
     cost_usd: float = 0.0
 
 
-def demo(*, as_json: AsJson = False) -> None:
-    """Run a tool-using LangChain agent over four tasks while one provider breaks down, offline."""
+def demo(*, config: Config = None, as_json: AsJson = False) -> None:
+    """Run a tool-using LangChain agent over four tasks while one provider breaks down, offline.
+
+    With --config: over the models configured there, simulated.
+    """
+    models = MODELS if config is None else [t.model for t in RouterConfig.load(config).models]
+    players = _Players()
     with ProviderSimulator() as providers:
-        providers.default(_answer)
-        targets = [providers.target(*model.split("/", 1)) for model in MODELS]
+        providers.default(players.answer)
+        targets = [providers.target(*split_model(model)) for model in dict.fromkeys(models)]
         with Router(targets) as router:
             rows = [_work(router, task) for task in TASKS]
             best, single_usd = _best_single(router, rows)
     if as_json:
         typer.echo(orjson.dumps(_plain(rows, best, single_usd)).decode())
         return
-    _show(rows, best, single_usd, console())
+    _show(rows, best, single_usd, players.broken or "", console())
 
 
-def _answer(request: SimRequest) -> Reply | Fault:
-    """Play every model: call the task's tool, then answer. One provider breaks down mid-way."""
-    task = next(t for t in TASKS if any(t.question in text for _, text in request.messages))
-    first_step = task.call is not None and not request.tool_results
-    breaks_down = TASKS.index(task) > 2 or (TASKS.index(task) == 2 and not first_step)
-    if request.provider == FAILING and breaks_down:
-        return Fault.status(503)
-    if first_step and task.call is not None:
-        return Reply(tool_calls=(task.call,), output_tokens=60)
-    return Reply(task.answer, output_tokens=task.output_tokens)
+class _Players:
+    """Plays every model. Whoever takes the first step of the third task breaks down after it."""
+
+    def __init__(self) -> None:
+        self.broken: str | None = None
+
+    def answer(self, request: SimRequest) -> Reply | Fault:
+        """Call the task's tool, then answer."""
+        if request.provider == self.broken:
+            return Fault.status(503)
+        task = next(t for t in TASKS if any(t.question in text for _, text in request.messages))
+        if task.call is not None and not request.tool_results:
+            if task is TASKS[2]:
+                self.broken = request.provider
+            return Reply(tool_calls=(task.call,), output_tokens=60)
+        return Reply(task.answer, output_tokens=task.output_tokens)
 
 
 def _work(router: Router, task: _Task) -> _Row:
@@ -192,11 +203,11 @@ def _told(attempt: dict[str, Any]) -> str:
     return f"{attempt['target']}{failed}"
 
 
-def _show(rows: list[_Row], best: str, single_usd: float, out: Console) -> None:
+def _show(rows: list[_Row], best: str, single_usd: float, broken: str, out: Console) -> None:
     out.print(
-        "[b]One LangChain agent, four tasks, three providers[/] "
+        "[b]One LangChain agent, four tasks, several providers[/] "
         "(simulated here, offline; prices and scores are real)\n"
-        f"[dim]{FAILING} breaks down in the middle of the third task.[/]\n",
+        f"[dim]{broken} breaks down in the middle of the third task.[/]\n",
         highlight=False,
     )
     table = Table(show_lines=True, header_style="bold")

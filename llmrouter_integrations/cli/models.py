@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
@@ -9,17 +10,26 @@ import typer
 from rich.table import Table
 
 from llmrouter_integrations.catalog import Catalog, ModelFacts
-from llmrouter_integrations.catalog.listing import ABILITIES, MODALITIES, SORT_KEYS
-from llmrouter_integrations.cli.options import AsJson, console
+from llmrouter_integrations.catalog.listing import (
+    ABILITIES,
+    MODALITIES,
+    SORT_KEYS,
+    Filter,
+    in_order,
+)
+from llmrouter_integrations.cli.options import AsJson, Config, console, router_from
 from llmrouter_integrations.hints import TASKS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from llmrouter_integrations.routing.target import Target
+
 
 def models(
     search: Annotated[str, typer.Argument(help="Words that stand in the model's name.")] = "",
     *,
+    config: Config = None,
     provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
     ability: Annotated[
         list[str] | None, typer.Option(help=f"One of {', '.join(ABILITIES)}; may be repeated.")
@@ -42,24 +52,48 @@ def models(
     reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List, filter and sort the models of the catalogue, each figure with its source."""
-    found = Catalog.load().models(
-        provider=provider,
-        sort=sort,
-        reverse=reverse,
-        search=search,
-        abilities=tuple(ability or ()),
-        inputs=tuple(takes or ()),
-        context_at_least=min_context,
-        input_usd_per_mtok_at_most=max_input_usd,
-        output_usd_per_mtok_at_most=max_output_usd,
-        measured=scored,
-        deprecated=deprecated,
-    )
+    """List, filter and sort the models of the catalogue, each figure with its source.
+
+    With --config: the targets configured there, with what is stated of them.
+    """
+    catalog = Catalog.load()
+    wanted: dict[str, Any] = {
+        "search": search,
+        "abilities": tuple(ability or ()),
+        "inputs": tuple(takes or ()),
+        "context_at_least": min_context,
+        "input_usd_per_mtok_at_most": max_input_usd,
+        "output_usd_per_mtok_at_most": max_output_usd,
+        "measured": scored,
+        "deprecated": deprecated,
+    }
+    if config is None:
+        found = catalog.models(provider=provider, sort=sort, reverse=reverse, **wanted)
+    else:
+        router = router_from(config, None, keys_required=False)
+        configured = [_as_configured(target, catalog) for target in router.targets]
+        passes = Filter(**wanted).passes
+        found = in_order(
+            [f for f in configured if passes(f) and provider in (None, f.provider)],
+            sort,
+            reverse=reverse,
+        )
     if as_json:
         typer.echo(orjson.dumps([_plain(facts) for facts in found], default=_sorted).decode())
         return
     _show(found, sort if sort in TASKS else "overall", console())
+
+
+def _as_configured(target: Target, catalog: Catalog) -> ModelFacts:
+    known = catalog.find(target.provider, target.model)
+    known = known or ModelFacts(target.provider, target.model, target.name)
+    return replace(
+        known,
+        context_window=target.context_window,
+        max_output=target.max_output,
+        abilities=target.abilities,
+        rates=target.rates,
+    )
 
 
 def _sorted(value: Any) -> Any:
@@ -82,7 +116,7 @@ def _show(found: list[ModelFacts], task: str, out: Console) -> None:
     notes: dict[str, int] = {}
     for facts in found:
         rates, score = facts.rates, facts.quality.get(task)
-        sources = [f"price: {rates.source}, {rates.date}"] if rates else []
+        sources = [", ".join(filter(None, (f"price: {rates.source}", rates.date)))] if rates else []
         if score is not None:
             sources.append(f"score: {score.source}, {score.date}")
         if facts.source:

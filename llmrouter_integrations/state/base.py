@@ -91,7 +91,8 @@ class Outcome:
         cools: What the failure sends to rest; "nothing" when the request was at fault.
         trips_after: How many such failures in a row it takes.
         retry_after_s: Least rest the provider asked for, in seconds; it takes no second failure.
-        least_cooldown_s: Least rest after this kind of failure, in seconds.
+        least_cooldown_s: Least rest after this kind of failure, in seconds, also where the
+            provider asked for less.
         reason: Error class name, for people.
         duration_s: How long the call took, in seconds.
         first_token_s: From sending to the first content, in seconds, where it streamed.
@@ -120,10 +121,16 @@ class StateStore(Protocol):
         """Everything known now."""
         ...
 
-    def admit(self, target: str, group: str, now: float) -> Permit | None:
-        """Ask to call a target: None while it rests, or while another probe is out.
+    def admit(self, target: str, group: str, now: float, limit: int | None = None) -> Permit | None:
+        """Ask to call a target: None while it rests, is full, or another probe is out.
 
         A permit must be handed back by exactly one :meth:`record` or :meth:`release`.
+
+        Args:
+            target: The target's name.
+            group: Its quota group.
+            now: Present time, in seconds.
+            limit: Most calls to the target under way at once, this one included; None: any number.
         """
         ...
 

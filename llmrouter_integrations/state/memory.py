@@ -71,17 +71,17 @@ class _Breaker:
 
     def failed(self, epoch: int, outcome: Outcome, now: float, base_s: float, max_s: float) -> None:
         asked_s = outcome.retry_after_s
+        rest_s = outcome.least_cooldown_s
         if asked_s is not None:
-            asked_s = min(max(asked_s, 0.0), LONGEST_RETRY_AFTER_S)
+            rest_s = max(rest_s, min(asked_s, LONGEST_RETRY_AFTER_S))
         if epoch != self.epoch:  # begun before the breaker opened: only a longer rest is news
             if asked_s is not None:
-                self.rest(asked_s, outcome.reason, now)
+                self.rest(rest_s, outcome.reason, now)
             return
         self.probing = False
         self.failures += 1
         if asked_s is None and not self.is_open and self.failures < outcome.trips_after:
             return
-        rest_s = outcome.least_cooldown_s if asked_s is None else asked_s
         if asked_s is None or self.openings:
             rest_s = max(rest_s, min(base_s * 2.0 ** min(self.openings, 60), max_s))
         self.openings += 1
@@ -153,8 +153,8 @@ class MemoryState:
                 )
             return self._last
 
-    def admit(self, target: str, group: str, now: float) -> Permit | None:
-        """Ask to call a target: None while it rests, or while another probe is out."""
+    def admit(self, target: str, group: str, now: float, limit: int | None = None) -> Permit | None:
+        """Ask to call a target: None while it rests, is full, or another probe is out."""
         with self._lock:
             mine = self._targets.get(target)
             if mine is None:
@@ -163,6 +163,8 @@ class MemoryState:
             if shared is None:
                 shared = self._groups[group] = _Breaker(group)
             if mine.refuses(now) or shared.refuses(now):
+                return None
+            if limit is not None and mine.in_flight >= limit:
                 return None
             if mine.is_open:
                 mine.probing = True

@@ -39,6 +39,7 @@ from llmrouter_integrations.wire.claude import (
     sampling,
     thinking,
 )
+from llmrouter_integrations.wire.extra import extra_fields
 from llmrouter_integrations.wire.history import portable, split_system, tool_ids
 from llmrouter_integrations.wire.structured import CONTINUE, OPENING
 
@@ -62,6 +63,7 @@ UNKNOWN_PARAMETERS: Final = (
     "seed",
     "logprobs",
     "top_logprobs",
+    "prompt_cache_key",
 )
 SERVICE_TIERS: Final[Mapping[str, str]] = {
     "auto": "auto",
@@ -142,10 +144,9 @@ class AnthropicCodec:
         if thought.config is not None and "block_binding" in thought.config:
             betas.append(BINDING_BETA)
         if request.extra:
-            for name in dict.fromkeys(("anthropic", endpoint.provider)):
-                more = dict(request.extra.get(name) or ())
-                betas.extend(more.pop("betas", ()))
-                body |= more
+            more = extra_fields(request.extra, ("anthropic", endpoint.provider), adjustments)
+            betas.extend(more.pop("betas", ()))
+            body |= more
         url = f"{endpoint.base_url.removesuffix('/v1')}/v1/messages"
         return Encoded(
             HttpRequest("POST", url, _headers(endpoint, betas), orjson.dumps(body)),

@@ -37,6 +37,7 @@ from llmrouter_integrations.wire.bedrock_stream import ConverseStream
 from llmrouter_integrations.wire.bedrock_tools import tool_config
 from llmrouter_integrations.wire.checks import finished, json_body, malformed
 from llmrouter_integrations.wire.classify import classify, classify_payload
+from llmrouter_integrations.wire.extra import extra_fields
 from llmrouter_integrations.wire.history import portable, split_system, tool_ids
 
 if TYPE_CHECKING:
@@ -128,8 +129,7 @@ class BedrockCodec:
             body["additionalModelRequestFields"] = settings.more
         _service_tier(body, request, adjustments)
         if request.extra:
-            for name in dict.fromkeys((ISSUER, endpoint.provider)):
-                body |= request.extra.get(name) or {}
+            body |= extra_fields(request.extra, (ISSUER, endpoint.provider), adjustments)
         return Encoded(
             _post(endpoint, orjson.dumps(body), stream=stream), tuple(dict.fromkeys(adjustments))
         )

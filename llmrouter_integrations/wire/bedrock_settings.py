@@ -24,7 +24,10 @@ UNKNOWN_PARAMETERS: Final = (
     "logprobs",
     "top_logprobs",
     "user",
+    "prompt_cache_key",
 )
+MAX_TEMPERATURE: Final = 1
+"""Of ``InferenceConfiguration``, whatever the model (botocore's model of the service)."""
 NOT_AT_HIGHEST: Final = (
     ("maxTokens", "max_tokens"),
     ("temperature", "temperature"),
@@ -150,6 +153,9 @@ def _sample(
             adjustments.append(Adjustment(name, "dropped", "the model takes no such parameter"))
         elif value is not None:
             made.inference[key] = value
+    if made.inference.get("temperature", 0) > MAX_TEMPERATURE:
+        made.inference["temperature"] = MAX_TEMPERATURE
+        adjustments.append(Adjustment("temperature", "translated", "to 1, the most it takes"))
     if request.top_k is None:
         return
     if not rules.top_k:

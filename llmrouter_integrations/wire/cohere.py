@@ -9,7 +9,6 @@ import orjson
 from llmrouter_integrations import __version__
 from llmrouter_integrations.http_messages import HttpRequest
 from llmrouter_integrations.messages import (
-    EMPTY_MAP,
     NO_USAGE,
     Message,
     Response,
@@ -28,6 +27,7 @@ from llmrouter_integrations.wire.cohere_answer import (
 from llmrouter_integrations.wire.cohere_messages import ISSUER, MessageWriter
 from llmrouter_integrations.wire.cohere_parameters import write_parameters
 from llmrouter_integrations.wire.cohere_stream import CohereStream
+from llmrouter_integrations.wire.extra import extra_fields
 from llmrouter_integrations.wire.history import portable
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ class CohereCodec:
         if stream:
             body["stream"] = True
         if request.extra:
-            for name in dict.fromkeys((ISSUER, endpoint.provider)):
-                body |= request.extra.get(name) or EMPTY_MAP
+            body |= extra_fields(request.extra, (ISSUER, endpoint.provider), adjustments)
         url = f"{endpoint.base_url.removesuffix('/v2')}/v2/chat"
         return Encoded(
             HttpRequest("POST", url, _headers(endpoint), orjson.dumps(body)),

@@ -49,13 +49,11 @@ def finish_reason_of(raw: str | None, endpoint: Endpoint, *, called: bool) -> Fi
 
 
 def usage_of(said: Mapping[str, Any] | None) -> Usage | None:
-    """Read a usage object: the tokens, or where they are not told, what is billed of them.
-
-    What is billed (``billed_units``, without Cohere's own preamble) stands in ``Response.extra``.
-    """
+    """Read a usage object: the tokens, and what is billed of them (without Cohere's preamble)."""
     if not said:
         return None
-    counted = said.get("tokens") or said.get("billed_units")
+    billed = said.get("billed_units") or {}
+    counted = said.get("tokens") or billed
     if not counted:
         return None
     return Usage(
@@ -63,7 +61,13 @@ def usage_of(said: Mapping[str, Any] | None) -> Usage | None:
         output_tokens=int(counted.get("output_tokens") or 0),
         cache_read_tokens=int(said.get("cached_tokens") or 0),
         reasoning_tokens=int(counted.get("reasoning_tokens") or 0),
+        billed_input_tokens=_whole(billed.get("input_tokens")),
+        billed_output_tokens=_whole(billed.get("output_tokens")),
     )
+
+
+def _whole(count: float | None) -> int | None:
+    return None if count is None else int(count)
 
 
 def extra_of(usage: Mapping[str, Any] | None) -> Mapping[str, Any]:

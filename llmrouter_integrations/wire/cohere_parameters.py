@@ -32,15 +32,15 @@ __all__ = ["write_parameters"]
 MAX_STOPS: Final = 5
 MAX_SEED: Final = 2**63 - 1
 NUMBERS: Final = (
-    # (the request's name, Cohere's, least, most)
+    # (the request's name, Cohere's, least, most): https://docs.cohere.com/reference/errors
     ("max_tokens", "max_tokens", None, None),
-    ("temperature", "temperature", 0.0, None),
+    ("temperature", "temperature", 0.0, 1.0),
     ("top_p", "p", 0.01, 0.99),
     ("top_k", "k", 0, 500),
     ("frequency_penalty", "frequency_penalty", 0.0, 1.0),
     ("presence_penalty", "presence_penalty", 0.0, 1.0),
 )
-UNKNOWN: Final = ("service_tier", "user", "top_logprobs")
+UNKNOWN: Final = ("service_tier", "user", "top_logprobs", "prompt_cache_key")
 CHOICES: Final[Mapping[str, str]] = {"required": "REQUIRED", "none": "NONE"}
 
 _NO_CHOICE = re.compile(r"command(-r(-plus)?(-0\d-2024)?|-light|-nightly)?")

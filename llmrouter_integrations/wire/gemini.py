@@ -26,6 +26,7 @@ from llmrouter_integrations.messages import (
 from llmrouter_integrations.wire.base import Encoded
 from llmrouter_integrations.wire.checks import finished, json_body, malformed
 from llmrouter_integrations.wire.classify import classify, classify_payload
+from llmrouter_integrations.wire.extra import extra_fields
 from llmrouter_integrations.wire.gemini_answer import (
     ISSUER,
     extra_of,
@@ -103,8 +104,7 @@ class GeminiCodec:
             body["generationConfig"] = config
         _plain_parameters(body, request, endpoint, adjustments)
         if request.extra:
-            for name in dict.fromkeys((ISSUER, endpoint.provider)):
-                body |= request.extra.get(name) or EMPTY_MAP
+            body |= extra_fields(request.extra, (ISSUER, endpoint.provider), adjustments)
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
         return Encoded(
             HttpRequest(
@@ -228,8 +228,11 @@ def _plain_parameters(
             adjustments.append(Adjustment("service_tier", "dropped", "no such tier"))
         else:
             body["serviceTier"] = known
-    if request.user:
-        adjustments.append(Adjustment("user", "dropped", "the protocol has no such parameter"))
+    adjustments.extend(
+        Adjustment(name, "dropped", "the protocol has no such parameter")
+        for name in ("user", "prompt_cache_key")
+        if getattr(request, name)
+    )
 
 
 def _model_url(endpoint: Endpoint) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmrouter_integrations.messages import EMPTY_MAP, NativeTool, OutputFormat, Request, Tool
 from llmrouter_integrations.wire.effort import EFFORTS
+from llmrouter_integrations.wire.extra import ANY_OPENAI
 from llmrouter_integrations.wire.inbound_messages import bad, messages_from, nearest
 from llmrouter_integrations.wire.registry import PROTOCOLS, PROVIDERS
 
@@ -38,7 +39,8 @@ OPENAI_ONLY: Final = frozenset(
         "web_search_options",
     }
 )
-"""Parameters of OpenAI's that no other vendor has a like of: sent to OpenAI's models only."""
+"""Parameters of OpenAI's that no other vendor has a like of: sent to OpenAI's models only, and by
+the Responses protocol in its own form."""
 
 
 def request_from(
@@ -53,8 +55,9 @@ def request_from(
         messages: As :func:`messages_from` takes them.
         params: Parameters by their names in OpenAI's chat completions, and ``top_k``; a value of
             None means unset. ``response_format`` may also be a JSON schema or a pydantic class,
-            a tool also a :class:`Tool`, ``extra_body`` also a mapping of provider or protocol
-            names to the fields meant for each.
+            a tool also a :class:`Tool`. ``extra_body`` may also map provider or protocol names to
+            the fields meant for each; fields by themselves are for whatever speaks one of
+            OpenAI's protocols.
         native: See :attr:`Request.native`.
 
     Raises:
@@ -256,7 +259,7 @@ def _extra(value: Any) -> Mapping[str, Mapping[str, Any]]:
         raise bad("extra_body", f"must be a dict, not {type(value).__name__}")
     if value and all(k in _EXTRA_KEYS and isinstance(v, Mapping) for k, v in value.items()):
         return value
-    return {"openai-chat": value} if value else {}
+    return dict.fromkeys(ANY_OPENAI, value) if value else {}
 
 
 def _number(low: float, high: float) -> Callable[[str, Any], float]:

@@ -28,6 +28,7 @@ from llmrouter_integrations.wire.base import Encoded
 from llmrouter_integrations.wire.checks import finished, json_body
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.dialects import dialect_of
+from llmrouter_integrations.wire.extra import extra_fields
 from llmrouter_integrations.wire.openai_answer import AnswerReader
 from llmrouter_integrations.wire.openai_messages import write_messages
 from llmrouter_integrations.wire.openai_outcome import (
@@ -88,7 +89,8 @@ class OpenAIChatCodec:
             if dialect.stream_usage and not _is_old_azure(endpoint):
                 body["stream_options"] = _USAGE_TOO
         if request.extra:
-            _add_extra(body, request.extra, endpoint, dialect, adjustments)
+            readers = (self.protocol, dialect.issuer, endpoint.provider)
+            body |= extra_fields(request.extra, readers, adjustments)
         http = HttpRequest(
             "POST", _url(endpoint), _headers(endpoint, dialect), orjson.dumps(body, default=dict)
         )
@@ -163,23 +165,6 @@ def _headers(endpoint: Endpoint, dialect: Dialect) -> tuple[tuple[str, str], ...
     if dialect.key_header == "api-key":
         return (*plain, ("api-key", endpoint.api_key), *endpoint.headers)
     return (*plain, ("authorization", f"Bearer {endpoint.api_key}"), *endpoint.headers)
-
-
-def _add_extra(
-    body: dict[str, Any],
-    extra: Mapping[str, Mapping[str, Any]],
-    endpoint: Endpoint,
-    dialect: Dialect,
-    adjustments: list[Adjustment],
-) -> None:
-    """Add what was said for this protocol, this issuer and this provider, the closest last."""
-    for said_for in dict.fromkeys((OpenAIChatCodec.protocol, dialect.issuer, endpoint.provider)):
-        body.update(extra.get(said_for, EMPTY_MAP))
-    if dialect.issuer != "openai":
-        adjustments.extend(
-            Adjustment(name, "dropped", "only OpenAI's models know it")
-            for name in extra.get("openai", ())
-        )
 
 
 # --- reading ---

@@ -28,6 +28,7 @@ from llmrouter_integrations.wire.base import Encoded
 from llmrouter_integrations.wire.checks import finished, json_body, malformed
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.effort import nearest_effort
+from llmrouter_integrations.wire.extra import extra_fields
 from llmrouter_integrations.wire.history import portable, tool_ids
 from llmrouter_integrations.wire.openai_responses_dialects import dialect_of, terms_of
 from llmrouter_integrations.wire.openai_responses_input import InputWriter
@@ -54,6 +55,10 @@ __all__ = ["OpenAIResponsesCodec"]
 USER_AGENT: Final = f"llmrouter-integrations/{__version__}"
 TOOL_ID: Final = tool_ids(r".{1,64}", prefix="call_")
 UNKNOWN_PARAMETERS: Final = ("top_k", "frequency_penalty", "presence_penalty", "seed")
+CHAT_ONLY: Final = frozenset(
+    {"audio", "logit_bias", "modalities", "prediction", "web_search_options"}
+)
+"""Parameters of chat completions that Responses answers with 400."""
 NO_PARAMETERS: Final = {"type": "object", "properties": {}}
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -107,8 +112,8 @@ class OpenAIResponsesCodec:
         if stream:
             body["stream"] = True
         if request.extra:
-            for name in dict.fromkeys((self.protocol, endpoint.provider)):
-                body |= request.extra.get(name) or {}
+            readers = (self.protocol, dialect.issuer, endpoint.provider)
+            _add_extra(body, extra_fields(request.extra, readers, adjustments), adjustments)
         url = _url(endpoint.base_url, dialect.path, str(endpoint.options.get("api_version") or ""))
         return Encoded(
             HttpRequest("POST", url, _headers(endpoint, dialect), orjson.dumps(body)),
@@ -357,6 +362,17 @@ def _parameters(
     adjustments.extend(
         [Adjustment(name, "dropped", "the protocol has no such parameter") for name in dropped]
     )
+
+
+def _add_extra(body: dict[str, Any], fields: dict[str, Any], adjustments: list[Adjustment]) -> None:
+    """Merge fields as they are, but for those that go by the names of chat completions."""
+    for name in sorted(CHAT_ONLY & fields.keys()):
+        del fields[name]
+        adjustments.append(Adjustment(name, "dropped", "chat completions alone has it"))
+    verbosity = fields.pop("verbosity", None)
+    body |= fields
+    if verbosity is not None:
+        body["text"] = {**body.get("text", {}), "verbosity": verbosity}
 
 
 @lru_cache(maxsize=256)

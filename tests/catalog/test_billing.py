@@ -97,3 +97,11 @@ def test_more_cached_tokens_than_prompt_make_no_negative_charge():
     rates = Rates.per_mtok(10, 50, cache_read_usd=1, source="s", date="d")
     slip = Usage(input_tokens=100, output_tokens=0, cache_read_tokens=900, cache_write_tokens=50)
     assert bill_from_rates(slip, rates).usd == pytest.approx(100 * 1e-6)
+
+
+def test_what_is_counted_but_not_charged_is_not_on_the_bill():
+    rates = Rates.per_mtok(1.0, 2.0, source="s", date="d")
+    counted = Usage(1508, 30, billed_input_tokens=98)
+    assert counted.as_billed() == Usage(98, 30, billed_input_tokens=98)
+    assert bill_from_rates(counted, rates).usd == pytest.approx((98 + 60) / 1e6)
+    assert Usage(5, 1).as_billed() == Usage(5, 1)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmrouter_integrations.catalog import prices
+from llmrouter_integrations.catalog.names import GENAI_PROVIDERS
 from llmrouter_integrations.messages import Usage
 
 MOMENTS = [
@@ -158,3 +159,34 @@ def test_a_newer_list_is_used_at_once(monkeypatch):
     assert prices.edition()[1] == newer.timestamp.date().isoformat()
     monkeypatch.undo()
     assert prices.rates("openai", "gpt-5.5") == before
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "entry"),
+    [
+        ("openai", "gpt-4o-mini-2024-07-18", "gpt-4o-mini"),
+        ("openai", "gpt-6.1-terra-2026-10-10", "gpt-6.1-terra"),
+        ("anthropic", "claude-haiku-5.5", "claude-haiku-5-5"),
+        ("anthropic", "claude-haiku-5-5@20261010", "claude-haiku-5-5"),
+        ("google", "gemini-2.0-flash-001", "gemini-2.0-flash"),
+        ("openai", "ft:gpt-4o-2024-08-06:acme::x", "ft:gpt-4o"),
+        ("openai", "gpt-5-chat-latest", "gpt-5"),
+        ("anthropic", "claude-opus-4-8-nano", None),
+        ("google", "gemini-2.5-flash-lite-nano", None),
+        ("openrouter", "anthropic/claude-opus-4.7:free", None),
+    ],
+)
+def test_an_entry_is_found_by_names_it_spells_out_and_their_snapshots(provider, model, entry):
+    found = prices.priced(provider, model)
+    assert (found and found.id) == entry
+
+
+def test_every_listed_model_is_found_by_its_own_id():
+    ours = {theirs: ours for ours, theirs in GENAI_PROVIDERS.items() if theirs != "google"}
+    lost = {
+        (provider.id, model.id)
+        for provider, model in everything()
+        if provider.find_model(model.id) is model
+        and prices.priced(ours.get(provider.id, provider.id), model.id) is not model
+    }
+    assert lost == set()

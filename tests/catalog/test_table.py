@@ -93,6 +93,10 @@ def test_one_model_is_found_under_its_spellings(catalog, provider, model, vendor
         ("nowhere", "whatever"),
         ("anthropic", "gpt-5.5"),
         ("openai", ""),
+        # names that begin like a known model's are other models, or typing errors
+        ("anthropic", "claude-opus-4-8-nano"),
+        ("google", "gemini-3.7-flash-lite"),
+        ("bedrock", "us.anthropic.claude-opus-4-8-nano-v1:0"),
     ],
 )
 def test_what_nobody_knows_is_none(catalog, provider, model):
@@ -110,6 +114,14 @@ def test_a_model_only_the_price_list_has_comes_with_window_and_price(catalog, pr
     assert facts.rates is not None
     assert facts.abilities.tools is None
     assert facts.source.startswith("genai-prices")
+
+
+def test_another_name_in_the_price_lists_entry_has_its_price_but_no_scores():
+    row = {"livebench": [RUN], "tools": True}
+    facts = table(models={"openai/gpt-5.6-sol": row}).find("openai", "gpt-5.6")
+    assert facts.rates.input_usd > 0
+    assert facts.vendor_model is None
+    assert not facts.quality
 
 
 def test_an_own_server_gets_scores_but_no_limits_or_price(catalog):

@@ -49,7 +49,8 @@ def rests_until(state: MemoryState, target: str = "a") -> float:
         ([RATE], 101),
         ([RATE_20], 120),
         ([KEY], 400),
-        ([replace(KEY, retry_after_s=5.0)], 105),
+        ([replace(KEY, retry_after_s=5.0)], 400),  # what does not heal in seconds
+        ([replace(KEY, retry_after_s=500.0)], 600),
         ([BAD_REQUEST] * 5, 0),
     ],
 )
@@ -190,6 +191,34 @@ def test_a_late_failure_is_not_taken_for_the_probe() -> None:
     assert state.admit("a", "g", 101.2) is None, "the probe is still out"
     state.record(probe, OK, 101.3)
     assert state.admit("a", "g", 101.4) is not None
+
+
+def test_no_more_calls_at_once_than_the_limit() -> None:
+    state = MemoryState()
+    first, second = state.admit("a", "g", 1.0, 2), state.admit("a", "g", 1.0, 2)
+    assert first is not None
+    assert second is not None
+    assert state.admit("a", "g", 1.0, 2) is None
+    assert state.admit("b", "g", 1.0, 2) is not None  # it is the target's, not the group's
+    assert state.snapshot().targets["a"].in_flight == 2
+    state.record(first, OK, 2.0)
+    assert state.admit("a", "g", 2.0, 2) is not None
+    assert state.admit("a", "g", 2.0, 2) is None
+    state.release(second)
+    assert state.admit("a", "g", 2.0, 2) is not None
+
+
+def test_a_full_target_sends_no_probe() -> None:
+    state = MemoryState()
+    early = state.admit("a", "g", 99.0, 1)
+    assert early is not None
+    blocker = state.admit("a", "g", 99.0)
+    assert blocker is not None
+    state.record(early, OVERLOADED, 100.0)
+    assert state.admit("a", "g", 101.0, 1) is None
+    assert not state.snapshot().targets["a"].probing
+    state.release(blocker)
+    assert state.admit("a", "g", 101.0, 1) is not None
 
 
 def test_a_late_retry_after_counts_even_when_the_breaker_has_closed_again() -> None:

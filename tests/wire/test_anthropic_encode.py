@@ -169,6 +169,7 @@ def test_a_plain_request_in_full():
     assert [(a.parameter, a.action) for a in encoded.adjustments] == [
         ("stop", "dropped"),
         ("service_tier", "translated"),
+        ("store", "dropped"),
     ]
 
 

@@ -31,7 +31,7 @@ USAGE = {
     "tokens": {"input_tokens": 500.0, "output_tokens": 30.0, "reasoning_tokens": 20},
     "cached_tokens": 400.0,
 }
-COUNTED = Usage(500, 30, 400, 0, 20)
+COUNTED = Usage(500, 30, 400, 0, 20, billed_input_tokens=8, billed_output_tokens=5)
 TEXT = {"type": "text", "text": "Hello"}
 THINKING = {"type": "thinking", "thinking": "Hm."}
 SOURCE = {"type": "document", "id": "d", "document": {"title": "T", "text": "said", "url": "u"}}
@@ -174,7 +174,9 @@ def test_the_rest_of_an_answer():
     assert whole(answer(TEXT, usage=None)).usage.reported is False
     assert whole(answer(TEXT, usage={"cached_tokens": 1})).usage.reported is False
     billed = {"billed_units": USAGE["billed_units"]}
-    assert whole(answer(TEXT, usage=billed)).usage == Usage(8, 5)
+    assert whole(answer(TEXT, usage=billed)).usage == Usage(
+        8, 5, billed_input_tokens=8, billed_output_tokens=5
+    )
 
 
 @pytest.mark.parametrize(

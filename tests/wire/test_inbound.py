@@ -285,7 +285,7 @@ def test_a_bad_message_is_named(items, told):
         ),
         (
             {"extra_body": {"min_p": 0.1}},
-            {"extra": {"openai-chat": {"min_p": 0.1}}},
+            {"extra": {"openai-chat": {"min_p": 0.1}, "openai-responses": {"min_p": 0.1}}},
         ),
         (
             {"extra_body": {"mistral": {"safe_prompt": True}, "gemini": {"a": 1}}},

@@ -296,13 +296,24 @@ def check_whole(codec: Codec, exchange: Interaction) -> None:
     try:
         response = codec.decode(exchange.http, exchange.endpoint)
     except AttemptError as error:
-        check_refused(plain, error)
+        check_refused(plain, error, exchange.text)
     else:
         check_answer(plain, response)
 
 
-def check_refused(plain: Any, error: AttemptError) -> None:
+BROKEN_OFF = {
+    # the vendor's word for a finish that is no answer: what it is told as
+    r'"finishReason":\s*"MALFORMED_FUNCTION_CALL"': errors.MalformedToolCallError,
+    r'"finish_reason":\s*"(ERROR|TIMEOUT)"': errors.ServerError,
+}
+
+
+def check_refused(plain: Any, error: AttemptError, text: str) -> None:
     """No answer was given, so there must have been none."""
+    for word, kind in BROKEN_OFF.items():
+        if re.search(word, text):
+            assert isinstance(error, kind)
+            return
     if plain.malformed:
         assert isinstance(error, errors.MalformedToolCallError)
         return
@@ -350,7 +361,7 @@ def check_stream(codec: Codec, exchange: Interaction, name: str, place: int) -> 
     elif not plain.ended:
         assert isinstance(error, errors.TruncatedAnswerError)
     elif error:
-        check_refused(plain, error)
+        check_refused(plain, error, exchange.text)
     if error:
         assert response.text == plain.text
         return
