@@ -18,6 +18,7 @@ from llmrouter_integrations.errors import UnsupportedParameterError
 from llmrouter_integrations.langchain.to_messages import is_readable, to_messages
 from llmrouter_integrations.langchain.to_request import NATIVE
 from llmrouter_integrations.messages import Adjustment, Tool
+from llmrouter_integrations.wire.extra import extra_fields
 from llmrouter_integrations.wire.inbound import OPENAI_ONLY
 from llmrouter_integrations.wire.structured import json_instruction
 
@@ -108,7 +109,7 @@ class OwnForm:
         kwargs: dict[str, Any] = {}
         model = self._configured(request, kwargs, changed)
         if request.extra:
-            self._add_extra(request.extra, kwargs)
+            self._add_extra(request.extra, kwargs, changed)
         if request.tools:
             kwargs |= self._tools(request, changed)
         text_tool: str | None = None
@@ -163,18 +164,21 @@ class OwnForm:
             copy = self._copies[key] = self._model.model_copy(update=update)
         return copy
 
-    def _add_extra(self, extra: Mapping[str, Mapping[str, Any]], kwargs: dict[str, Any]) -> None:
-        families = {self._provider, self._issuer}
-        if self._is_openai:
-            families |= {"openai", "openai-chat", "openai-responses"}
-        for family, fields in extra.items():
-            if family not in families:
-                continue
-            for name, value in fields.items():
-                if self._is_openai and name not in OPENAI_ONLY:
-                    kwargs["extra_body"] = {**kwargs.get("extra_body", {}), name: value}
-                else:
-                    kwargs[name] = value
+    def _add_extra(
+        self,
+        extra: Mapping[str, Mapping[str, Any]],
+        kwargs: dict[str, Any],
+        changed: list[Adjustment],
+    ) -> None:
+        if not self._is_openai:
+            kwargs |= extra_fields(extra, (self._issuer, self._provider), changed)
+            return
+        fields = extra_fields(extra, ("openai-chat", "openai", self._provider), changed)
+        for name, value in fields.items():
+            if name in OPENAI_ONLY:
+                kwargs[name] = value
+            else:
+                kwargs.setdefault("extra_body", {})[name] = value
 
     def _dropped(self, parameter: str) -> Adjustment:
         return Adjustment(parameter, "dropped", f"{type(self._model).__name__} has no such setting")
