@@ -66,9 +66,10 @@ class LangChainBackend:
     retries are switched off.
 
     Time limits: awaited, a call is cut off when its time is up. Called from a thread it cannot
-    be: the limits are passed on to integrations that take a ``timeout`` (those of OpenAI and all
-    that resemble it, Anthropic, Google, Groq), unless a cache is on, of whose key it would be part;
-    all others keep to what they were built with, and between two chunks of a stream.
+    be: integrations that take a ``timeout`` (those of OpenAI and all that resemble it, Anthropic,
+    Google, Groq) are given the total, or for each silence of a stream the time its first token has,
+    unless a cache is on, of whose key that would be part. All others keep to what they were built
+    with; a stream's total is looked at between its chunks.
 
     Pickled, it is what LangChain's ``dumps`` writes of the model; the key is found in the
     environment where it is loaded.
@@ -120,7 +121,7 @@ class LangChainBackend:
         """Get an answer in chunks."""
         around = sys.exception()
         own = self._write(call)
-        self._limit(own, max(call.limits.first_token_s, call.limits.idle_s))
+        self._limit(own, call.limits.first_token_s)
         reading = _Reading(StreamReader(self._issuer, text_tool=own.text_tool), call.limits)
         source = own.model.stream(own.messages, NO_CALLBACKS, **own.kwargs)
         with closing(source) if isinstance(source, Generator) else nullcontext():
