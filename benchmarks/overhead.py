@@ -50,7 +50,16 @@ BODY = {"model": MODEL, "messages": [{"role": "user", "content": PROMPT}]}
 HEADERS = {"authorization": "Bearer sk-stub", "content-type": "application/json"}
 LIMITS = Limits(total_s=60, first_token_s=30, idle_s=30, connect_s=30, pool_s=30)
 POOL = httpx.Limits(max_connections=1000, max_keepalive_connections=1000)
-PACKAGES = ("httpx", "langchain-core", "langchain-openai", "openai", "litellm", "aiohttp")
+PACKAGES = (
+    "httpx",
+    "langchain-core",
+    "langchain-openai",
+    "llama-index-core",
+    "llama-index-llms-openai",
+    "openai",
+    "litellm",
+    "aiohttp",
+)
 
 Samples = dict[str, list[float]]
 
@@ -88,6 +97,23 @@ def chat_openai(url: str) -> Any:
     )
 
 
+def llama_index_llms(url: str, router: Router) -> tuple[Any, Any, list[Any]] | None:
+    """Give LlamaIndex's two LLMs, ours and OpenAI's, and a prompt, where they are installed."""
+    try:
+        if find_spec("llama_index.llms.openai") is None:
+            return None
+    except ModuleNotFoundError:  # not even llama-index-core
+        return None
+    from llama_index.core.llms import ChatMessage
+    from llama_index.llms.openai import OpenAI
+
+    from llmrouter_integrations.llama_index import RoutedLLM
+
+    # OpenAI's asks for the window of its model at each call, and knows only OpenAI's own names
+    theirs = OpenAI(model="gpt-4o-mini", api_base=url, api_key="sk-stub", max_retries=0)
+    return RoutedLLM(router=router), theirs, [ChatMessage(PROMPT)]
+
+
 def litellm_peers(url: str) -> dict[str, Any]:
     """Give LiteLLM's router, and its LangChain chat model, where they are installed."""
     if find_spec("litellm") is None:
@@ -118,6 +144,7 @@ def sync_cases(url: str, *, stream: bool) -> dict[str, Callable[[], Any]]:
     openai = chat_openai(url)
     whole, streamed = bare_whole(url), bare_stream(url)
     peers = litellm_peers(url)
+    llms = llama_index_llms(url, router)
 
     def httpx_whole() -> None:
         orjson.loads(client.post(whole.url, headers=HEADERS, content=whole.body).content)
@@ -138,6 +165,10 @@ def sync_cases(url: str, *, stream: bool) -> dict[str, Callable[[], Any]]:
             "RoutedChatModel.stream": lambda: drain(routed.stream(PROMPT)),
             "ChatOpenAI.stream": lambda: drain(openai.stream(PROMPT)),
         }
+        if llms is not None:
+            ours, theirs, prompt = llms
+            cases["RoutedLLM.stream_chat"] = lambda: drain(ours.stream_chat(prompt))
+            cases["LlamaIndex OpenAI.stream_chat"] = lambda: drain(theirs.stream_chat(prompt))
         if "ChatLiteLLMRouter" in peers:
             cases["ChatLiteLLMRouter.stream"] = lambda: drain(
                 peers["ChatLiteLLMRouter"].stream(PROMPT)
@@ -150,6 +181,10 @@ def sync_cases(url: str, *, stream: bool) -> dict[str, Callable[[], Any]]:
         "RoutedChatModel.invoke": lambda: routed.invoke(PROMPT),
         "ChatOpenAI.invoke": lambda: openai.invoke(PROMPT),
     }
+    if llms is not None:
+        ours, theirs, prompt = llms
+        cases["RoutedLLM.chat"] = lambda: ours.chat(prompt)
+        cases["LlamaIndex OpenAI.chat"] = lambda: theirs.chat(prompt)
     if "litellm.Router" in peers:
         messages = BODY["messages"]
         cases["litellm.Router.completion"] = lambda: peers["litellm.Router"].completion(
@@ -168,6 +203,7 @@ def async_cases(url: str, *, stream: bool) -> dict[str, Callable[[], Awaitable[A
     openai = chat_openai(url)
     whole, streamed = bare_whole(url), bare_stream(url)
     peers = litellm_peers(url)
+    llms = llama_index_llms(url, router)
 
     async def httpx_whole() -> None:
         answer = await client.post(whole.url, headers=HEADERS, content=whole.body)
@@ -191,6 +227,14 @@ def async_cases(url: str, *, stream: bool) -> dict[str, Callable[[], Awaitable[A
             "RoutedChatModel.astream": lambda: adrain(routed.astream(PROMPT)),
             "ChatOpenAI.astream": lambda: adrain(openai.astream(PROMPT)),
         }
+        if llms is not None:
+            ours, theirs, prompt = llms
+
+            async def stream_of(llm: Any) -> None:
+                await adrain(await llm.astream_chat(prompt))
+
+            cases["RoutedLLM.astream_chat"] = lambda: stream_of(ours)
+            cases["LlamaIndex OpenAI.astream_chat"] = lambda: stream_of(theirs)
         if "ChatLiteLLMRouter" in peers:
             cases["ChatLiteLLMRouter.astream"] = lambda: adrain(
                 peers["ChatLiteLLMRouter"].astream(PROMPT)
@@ -203,6 +247,10 @@ def async_cases(url: str, *, stream: bool) -> dict[str, Callable[[], Awaitable[A
         "RoutedChatModel.ainvoke": lambda: routed.ainvoke(PROMPT),
         "ChatOpenAI.ainvoke": lambda: openai.ainvoke(PROMPT),
     }
+    if llms is not None:
+        ours, theirs, prompt = llms
+        cases["RoutedLLM.achat"] = lambda: ours.achat(prompt)
+        cases["LlamaIndex OpenAI.achat"] = lambda: theirs.achat(prompt)
     if "litellm.Router" in peers:
         messages = BODY["messages"]
         cases["litellm.Router.acompletion"] = lambda: peers["litellm.Router"].acompletion(
@@ -321,10 +369,20 @@ def over(samples: Samples, case: str, base: str) -> float:
 
 
 def verdicts(found: dict[str, Samples]) -> dict[str, float]:
-    """Give the figures that issue 2 sets aims for."""
+    """Give the figures that issues 2 and 3 set aims for."""
     whole, stream = found["sync c1"], found["sync stream c1"]
     awhole, astream = found["async c1"], found["async stream c1"]
-    return {
+    told: dict[str, float] = {}
+    if "RoutedLLM.chat" in whole:
+        told = {
+            "RoutedLLM.chat / LlamaIndex OpenAI.chat (aim 0.5)": ratio(
+                whole, "RoutedLLM.chat", "LlamaIndex OpenAI.chat"
+            ),
+            "RoutedLLM.achat / LlamaIndex OpenAI.achat (aim 0.5)": ratio(
+                awhole, "RoutedLLM.achat", "LlamaIndex OpenAI.achat"
+            ),
+        }
+    return told | {
         "Router.complete over its transport, us (aim 150)": over(
             whole, "Router.complete", "our transport"
         ),
@@ -378,7 +436,7 @@ def main() -> None:
         for name, values in samples.items():
             figure = quartiles(values)
             spread = f"[{figure['q1_us']:.0f}-{figure['q3_us']:.0f}]"
-            print(f"  {name:<28}{figure['median_us']:>9.0f} {spread}")
+            print(f"  {name:<32}{figure['median_us']:>9.0f} {spread}")
     print("\nAims")
     told = verdicts(found)
     told["decision over 100 candidates, 1 KB prompt, us, median (aim 150)"] = round(

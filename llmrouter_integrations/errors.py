@@ -17,6 +17,7 @@
           ContentFilteredError        refused by a safety system
         TargetError                 the target is at fault; another may answer
           AuthenticationError         the key is missing, wrong or expired
+          MisconfiguredTargetError    its set-up is wrong; nothing was sent
           PermissionDeniedError       the key may not use this model
           ModelNotFoundError          the model is gone, or never was
           RateLimitedError            too fast for this quota group; see .retry_after_s
@@ -59,6 +60,7 @@ __all__ = [
     "EmptyAnswerError",
     "InvalidRequestError",
     "MalformedToolCallError",
+    "MisconfiguredTargetError",
     "MissingExtraError",
     "MissingKeyError",
     "ModelNotFoundError",
@@ -177,6 +179,8 @@ class AttemptError(RouterError):
     """Failures in a row that send what it cools to rest; ``retry_after_s`` does so at once."""
     least_cooldown_s: ClassVar[float] = 0.0
     """Least rest, in seconds, for what does not heal by itself."""
+    phase: TimeoutPhase | None = None
+    """Which of the attempt's time limits ran out, if one did."""
 
     def __init__(
         self,
@@ -255,6 +259,15 @@ class AuthenticationError(TargetError):
     cools: ClassVar[Cools] = "quota_group"
     trips_after: ClassVar[int] = 1
     least_cooldown_s: ClassVar[float] = 300.0
+
+
+class MisconfiguredTargetError(TargetError):
+    """A setting, a credential's place or an optional dependency is missing; nothing was sent.
+
+    It costs nothing to find out again, so nothing rests, and each request is told what is wrong.
+    """
+
+    cools: ClassVar[Cools] = "nothing"
 
 
 class PermissionDeniedError(TargetError):
@@ -346,10 +359,14 @@ class AllTargetsFailed(RouterError):  # noqa: N818  (a public name fixed by the 
     Args:
         attempts: Each call made, in order, with its error and duration.
         reason: Why dispatch stopped, where that is more than running out of targets.
+        retry_after_s: Seconds until the first of the targets has rested, where all of them rest.
     """
 
-    def __init__(self, attempts: Sequence[Attempt], reason: str = "") -> None:
+    def __init__(
+        self, attempts: Sequence[Attempt], reason: str = "", *, retry_after_s: float | None = None
+    ) -> None:
         self.attempts = tuple(attempts)
+        self.retry_after_s = retry_after_s
         super().__init__(_tell(reason or "every target failed", self.attempts))
 
 
@@ -359,11 +376,15 @@ class DeadlineExceeded(RouterError):  # noqa: N818  (a public name fixed by the 
     Args:
         attempts: Each call made, in order, with its error and duration.
         timeout_s: The total time the request had, in seconds.
+        retry_after_s: Seconds until the first of the targets has rested, where all of them rest.
     """
 
-    def __init__(self, attempts: Sequence[Attempt], timeout_s: float) -> None:
+    def __init__(
+        self, attempts: Sequence[Attempt], timeout_s: float, *, retry_after_s: float | None = None
+    ) -> None:
         self.attempts = tuple(attempts)
         self.timeout_s = timeout_s
+        self.retry_after_s = retry_after_s
         super().__init__(_tell(f"no answer within {timeout_s:g} s", self.attempts))
 
 

@@ -48,14 +48,15 @@ class RoutingHints:
         max_cost_usd: Most this request may be expected to cost, in dollars.
         timeout_s: Total time for the request, retries and fallbacks included, in seconds.
         first_token_timeout_s: Time to the first token of any one attempt, in seconds.
-        models: Only these (target names, ``provider/model`` or bare model names).
-        exclude: Never these (the same spellings).
+        models: Only these: target names, ``provider/model`` or bare model names, ``*`` for
+            anything; case does not matter, and a provider's alias is as good as its name.
+        exclude: Never these (the same spellings); one that names nothing is an error.
         providers: Only these providers.
-        exclude_providers: Never these providers.
+        exclude_providers: Never these providers; one that nobody knows is an error.
         regions: Only targets in these regions.
         data_policy: The least the provider must promise about the data.
         session: Conversation id, for stickiness and audit.
-        pin: Exactly this target; nothing else is tried.
+        pin: Exactly this target; nothing else is tried. Where it names several, the first in rank.
         fallback: Whether another target may be tried when the first fails.
         hedge: Whether a second target may be raced when the first is slow.
         tenant: Who is billed, for budgets and audit.

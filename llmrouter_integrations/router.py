@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import random
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from llmrouter_integrations.catalog import Catalog, bill, bill_from_rates
 from llmrouter_integrations.config import RouterConfig
 from llmrouter_integrations.dispatch.drive import Dispatcher
-from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget
+from llmrouter_integrations.dispatch.plan import (
+    DispatchSettings,
+    Plan,
+    PlanTarget,
+    Settle,
+    Settlement,
+)
 from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.fleet import Fleet, discover
 from llmrouter_integrations.hints import EMPTY, RoutingHints
@@ -96,6 +101,7 @@ class Router:
                 model=t.model,
                 quota_group=t.quota_group,
                 context_window=t.context_window,
+                max_concurrency=t.max_concurrency,
             )
             for t in fleet.targets
         }
@@ -108,7 +114,11 @@ class Router:
         self._dispatcher = Dispatcher(
             backends=fleet.backends,
             state=self.state,
-            settings=DispatchSettings(max_retries=self.config.max_retries),
+            settings=DispatchSettings(
+                max_retries=self.config.max_retries,
+                timeout_s=self.config.timeout_s,
+                first_token_timeout_s=self.config.first_token_timeout_s,
+            ),
             clock=self._clock,
             rng=self._rng,
         )
@@ -231,27 +241,19 @@ class Router:
             idle_timeout_s=config.idle_timeout_s,
         )
 
-    def _settler(self, decision: Decision) -> Callable[[Response], Response]:
-        def settle(response: Response) -> Response:
+    def _settler(self, decision: Decision) -> Settle:
+        def settle(target: PlanTarget, response: Response) -> Settlement:
             usage = response.usage
             if not usage.reported and not usage.total_tokens:
                 usage = _estimated(decision, response)
-            cost_usd = self._cost(response, usage)
-            *failed, last = response.attempts
-            return replace(
-                response,
-                usage=usage,
-                cost_usd=cost_usd,
-                decision=decision,
-                attempts=(*failed, replace(last, usage=usage, cost_usd=cost_usd)),
-            )
+            cost_usd = self._cost(self._targets[target.name], response, usage)
+            return Settlement(usage, cost_usd, decision)
 
         return settle
 
-    def _cost(self, response: Response, usage: Usage) -> float | None:
+    def _cost(self, target: Target, response: Response, usage: Usage) -> float | None:
         if usage.cost_usd is not None:
             return usage.cost_usd
-        target = self._targets[response.target]
         if target.rates is not None and target.price_is_stated:
             return bill_from_rates(usage, target.rates).usd
         billed = bill(

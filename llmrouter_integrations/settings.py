@@ -5,24 +5,58 @@ Written down it never holds a key.
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any
 
 from llmrouter_integrations.config import BoundTarget, RouterConfig, TargetConfig
 from llmrouter_integrations.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from pydantic import SecretStr
+    from pydantic import SecretStr, ValidationError
 
 __all__ = [
     "backend_name",
+    "check_arguments",
     "config_from",
+    "explain_arguments",
     "models_from",
     "plain_config",
     "plain_target",
     "read_config",
 ]
+
+
+def check_arguments(
+    owner: str, given: Iterable[str], known: Collection[str], elsewhere: str
+) -> None:
+    """Refuse constructor arguments that do not exist.
+
+    Args:
+        owner: The class's name.
+        given: The arguments' names.
+        known: Those that exist.
+        elsewhere: Where a provider's own parameters go.
+
+    Raises:
+        ConfigurationError: One does not exist; names the nearest that does.
+    """
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise ConfigurationError(
+                f"{owner} has no argument {name!r}"
+                + (f"; did you mean {near[0]!r}?" if near else "")
+                + f" (a provider's own parameters go into {elsewhere})"
+            )
+
+
+def explain_arguments(owner: str, error: ValidationError) -> ConfigurationError:
+    """Say of constructor arguments what pydantic found wrong with them, without their values."""
+    faults = error.errors(include_url=False, include_input=False)
+    told = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults]
+    return ConfigurationError(f"{owner}: {'; '.join(told)}")
 
 
 def config_from(

@@ -117,6 +117,7 @@ def test_explain_over_all_providers(run):
     [
         (("explain", "Hi", "-m", "openai/x", "--hint", "tsk=code"), "did you mean 'task'"),
         (("explain", "Hi", "-m", "openai/x", "--hint", "task"), "must be written field=value"),
+        (("explain", "Hi", "--all", "-m", "openai/x"), "give either --all"),
         (("explain", "Hi", "-m", "gpt"), "must be written provider/model"),
         (("explain", "Hi", "--config", "absent.yaml"), "cannot be read"),
         (("explain", "Hi", "--config", "a.yaml", "-m", "openai/x"), "not both"),
@@ -146,6 +147,16 @@ def test_models_of_a_configuration_with_what_is_stated_of_them(run, config):
     assert "openai/first" in out
     assert "price: stated in the configuration" in out
     assert "2 models" in out
+
+
+@pytest.mark.parametrize("words", [("demo",), ("models", "opus-5"), ("explain", "Hi", "--all")])
+def test_a_narrow_terminal_cuts_no_name(run, monkeypatch, words):
+    monkeypatch.setenv("COLUMNS", "70")
+    status, out, _ = run(*words)
+    assert status == 0
+    assert "anthropic/claude-" in out
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= 70
 
 
 def test_the_version(run):

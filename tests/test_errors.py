@@ -18,6 +18,7 @@ CONSEQUENCES = [
     ("ContextOverflowError", "nothing", "bigger_window", False),
     ("ContentFilteredError", "nothing", "other_model", False),
     ("AuthenticationError", "quota_group", "yes", False),
+    ("MisconfiguredTargetError", "nothing", "yes", False),
     ("PermissionDeniedError", "target", "yes", False),
     ("ModelNotFoundError", "target", "yes", False),
     ("RateLimitedError", "quota_group", "yes", True),
@@ -83,8 +84,8 @@ def test_a_missing_extra_names_the_command():
 @pytest.mark.parametrize(
     "error",
     [
-        errors.AllTargetsFailed(ATTEMPTS, "stopped"),
-        errors.DeadlineExceeded(ATTEMPTS, 3.0),
+        errors.AllTargetsFailed(ATTEMPTS, "stopped", retry_after_s=2.0),
+        errors.DeadlineExceeded(ATTEMPTS, 3.0, retry_after_s=2.0),
         errors.NoCandidateError({"a": "b"}, "Change it"),
         errors.BudgetExceeded("day", 0.5, 7.0),
         errors.MissingExtraError("X", "langchain"),
@@ -96,3 +97,4 @@ def test_a_missing_extra_names_the_command():
 def test_every_error_survives_a_pickle(error):
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy)) == (type(error), str(error))
+    assert copy.__dict__.keys() == error.__dict__.keys()

@@ -21,6 +21,18 @@ PRINTS = {
         "house: may serve",
         "house: Sales rose; costs did not. ($0.0000",
     ],
+    "rag_stages.py": [
+        "At 9 and at 17.\nA ticket costs 12 euros.\n",
+        "anthropic/claude-opus-5, openai/gpt-5.6-luna, anthropic/claude-opus-5",
+    ],
+    "rag_router_engine.py": ["12 euros.\nopenai/gpt-5.6-luna, anthropic/claude-opus-5"],
+    "llama_function_agent.py": ["primary: ok\nprimary: error, backup: ok\nIt is 4 degrees"],
+    "llama_agent_workflow.py": [
+        "researcher: openai/gpt-5.6-luna\nwriter: anthropic/claude-opus-5\nCome along",
+    ],
+    "llama_react_agent.py": [
+        "6 times 7 is 42.\nopenai/gpt-5.6-luna, openai/gpt-5.6-luna",
+    ],
     "failover.py": [
         "Still here. primary (error) -> backup (ok)\nStill here. backup (ok)",
         "nobody: no target is ready in time",

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,6 +16,7 @@ from llmrouter_integrations.errors import (
     AllTargetsFailed,
     ConfigurationError,
     ContextOverflowError,
+    DeadlineExceeded,
     InvalidRequestError,
     MissingKeyError,
     NoCandidateError,
@@ -114,6 +116,74 @@ def test_a_stream_cut_after_content_is_never_spliced(router, simulator, how):
     assert "six" not in caught.value.partial.text
     assert simulator.calls(GOOD) == 0
     assert [a.outcome for a in caught.value.attempts] == ["interrupted"]
+
+
+@pytest.mark.parametrize("how", ["stream", "astream"])
+def test_what_came_of_a_broken_stream_is_settled(simulator, how):
+    own = simulator.target("openai", "own", input_usd_per_mtok=1000.0, output_usd_per_mtok=10_000.0)
+    simulator.script("own", Fault.cut(after_chunks=3, reply=Reply("one two three four five six")))
+    with Router([own]) as router, pytest.raises(StreamInterrupted) as caught:
+        ask(router, how)
+    partial, (attempt,) = caught.value.partial, caught.value.attempts
+    assert not partial.usage.reported
+    assert partial.usage.input_tokens > 0
+    assert partial.usage.output_tokens > 0
+    assert partial.cost_usd > 0.01
+    assert partial.decision.plan == ("openai/own",)
+    assert caught.value.usage == attempt.usage == partial.usage
+    assert attempt.cost_usd == partial.cost_usd
+
+
+@ways
+def test_a_misconfigured_target_is_failed_over_and_told(simulator, monkeypatch, how):
+    pytest.importorskip("botocore", reason="the extra 'bedrock' is not installed")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    nowhere = {
+        "model": "bedrock/amazon.nova-pro",
+        "base_url": "http://127.0.0.1:9",
+        "options": {"access_key_id": "a", "secret_access_key": "b"},
+    }
+    simulator.script(GOOD, Reply("ok"))
+    targets = [nowhere, simulator.target("openai", GOOD)]
+    with Router(targets, policy="ordered", env={}) as router:
+        answer = ask(router, how)
+    assert answer.text == "ok"
+    assert answer.attempts[0].error_type == "MisconfiguredTargetError"
+    assert "needs an AWS region" in answer.attempts[0].error
+
+
+@ways
+def test_an_impatient_caller_leaves_the_target_to_the_patient(simulator, how):
+    slow = simulator.target("openai", "slow")
+    simulator.script("slow", Fault.stall(0.1, reply=Reply("worth the wait")))
+    with Router([slow], policy="ordered") as router:
+        for _ in range(3):
+            with pytest.raises((AllTargetsFailed, DeadlineExceeded)):
+                ask(router, how, hints={"timeout_s": 0.03, "first_token_timeout_s": 0.02})
+        (health,) = router.state.snapshot().targets.values()
+        assert (health.failures, health.cooling_until) == (0, 0)
+        assert ask(router, how).text == "worth the wait"
+
+
+@pytest.mark.parametrize("how", ["complete", "stream"])
+def test_no_more_calls_at_once_than_a_target_may_have(simulator, how):
+    narrow = simulator.target("openai", "narrow", max_concurrency=2)
+    simulator.script("narrow", Fault.stall(0.03, reply=Reply("ok")))
+    with Router([narrow]) as router, ThreadPoolExecutor(8) as threads:
+        peaks = [0]
+        admit = router.state.admit
+
+        def watched(*asked):
+            permit = admit(*asked)
+            peaks.append(router.state.snapshot().targets[narrow_name].in_flight)
+            return permit
+
+        narrow_name = router.targets[0].name
+        router.state.admit = watched
+        texts = list(threads.map(lambda _: ask(router, how).text, range(8)))
+    assert texts == ["ok"] * 8
+    assert max(peaks) == 2
 
 
 def test_when_all_fail_the_error_names_every_attempt(router, simulator):

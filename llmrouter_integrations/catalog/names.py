@@ -15,6 +15,7 @@ __all__ = [
     "GENAI_PROVIDERS",
     "HOST_PATHS",
     "PRICED_ONLY",
+    "PROVIDERS",
     "PROVIDER_ALIASES",
     "as_trained",
     "has_variant",
@@ -28,9 +29,11 @@ PROVIDER_ALIASES = {
     "amazon": "bedrock",
     "amazon-bedrock": "bedrock",
     "aws": "bedrock",
+    "aws-bedrock": "bedrock",
     "azure-ai": "azure",
     "azure-openai": "azure",
     "fireworks-ai": "fireworks",
+    "fireworksai": "fireworks",
     "gemini": "google",
     "google-ai-studio": "google",
     "google-genai": "google",
@@ -48,6 +51,37 @@ PROVIDER_ALIASES = {
     "z-ai": "zai",
 }
 """Other names of a provider (LangChain's, models.dev's, genai-prices's, people's) to its id."""
+
+PROVIDERS = frozenset(
+    {
+        "alibaba",
+        "anthropic",
+        "azure",
+        "bedrock",
+        "cerebras",
+        "cohere",
+        "deepseek",
+        "fireworks",
+        "google",
+        "groq",
+        "huggingface",
+        "meta",
+        "minimax",
+        "mistral",
+        "moonshotai",
+        "nvidia",
+        "ollama",
+        "openai",
+        "openrouter",
+        "perplexity",
+        "together",
+        "vertex",
+        "xai",
+        "zai",
+    }
+)
+"""Every provider that is known by name: those the catalogue has models of, and those that are
+called without a ``base_url``."""
 
 GENAI_PROVIDERS = {"bedrock": "aws", "vertex": "google", "xai": "x-ai"}
 """Provider id to genai-prices's, where they differ."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from llmrouter_integrations.errors import MissingExtraError, RouterError
@@ -11,6 +12,10 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line. Our own errors are told in one line, with exit status 1."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a terminal that cannot show a character shows a mark instead, not a traceback
+            stream.reconfigure(errors="replace")
     try:
         try:
             from llmrouter_integrations.cli.app import app

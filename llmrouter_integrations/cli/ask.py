@@ -51,10 +51,12 @@ def ask(
             typer.echo(orjson.dumps(_plain(answer)).decode())
             return
         last: Response | None = None
-        for chunk in router.stream(question, hints=hints):
-            typer.echo(chunk.text, nl=False)
-            last = chunk.response or last
-        typer.echo()
+        try:
+            for chunk in router.stream(question, hints=hints):
+                typer.echo(chunk.text, nl=False)
+                last = chunk.response or last
+        finally:
+            typer.echo()
         if last is not None:
             _tell(last, aside)
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from llmrouter_integrations.catalog import bill
-from llmrouter_integrations.cli.options import AsJson, Config, console
+from llmrouter_integrations.cli.options import NARROW, AsJson, Config, console
 from llmrouter_integrations.config import RouterConfig, split_model
 from llmrouter_integrations.errors import MissingExtraError
 from llmrouter_integrations.messages import Usage
@@ -210,6 +210,28 @@ def _show(rows: list[_Row], best: str, single_usd: float, broken: str, out: Cons
         f"[dim]{broken} breaks down in the middle of the third task.[/]\n",
         highlight=False,
     )
+    if out.width < NARROW:
+        for row in rows:
+            _tell(row, out)
+    else:
+        out.print(_table(rows))
+    spent = sum(row.cost_usd for row in rows)
+    out.print(
+        f"The router spent [b]${spent:.5f}[/]. The best single model for these tasks, {best}, "
+        f"would have cost [b]${single_usd:.5f}[/] for the same tokens.",
+        highlight=False,
+    )
+
+
+def _tell(row: _Row, out: Console) -> None:
+    out.print(f"[b]{row.task.hints['llmrouter_task']}[/]: {row.task.question}", highlight=False)
+    for attempt in row.attempts:
+        out.print(f"  asked {_told(attempt)}", highlight=False)
+    out.print(f"  why the first: {row.why}", style="dim", highlight=False)
+    out.print(f"  {row.answer} (${row.cost_usd:.5f})\n", highlight=False)
+
+
+def _table(rows: list[_Row]) -> Table:
     table = Table(show_lines=True, header_style="bold")
     table.add_column("task", ratio=3)
     table.add_column("who was asked, in order", ratio=3)
@@ -225,13 +247,7 @@ def _show(rows: list[_Row], best: str, single_usd: float, broken: str, out: Cons
             row.answer,
             f"${row.cost_usd:.5f}",
         )
-    out.print(table)
-    spent = sum(row.cost_usd for row in rows)
-    out.print(
-        f"The router spent [b]${spent:.5f}[/]. The best single model for these tasks, {best}, "
-        f"would have cost [b]${single_usd:.5f}[/] for the same tokens.",
-        highlight=False,
-    )
+    return table
 
 
 def _plain(rows: list[_Row], best: str, single_usd: float) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from llmrouter_integrations.catalog import Catalog
 from llmrouter_integrations.cli.options import (
+    NARROW,
     AsJson,
     Config,
     Hint,
@@ -22,6 +23,7 @@ from llmrouter_integrations.cli.options import (
     hints_from,
     router_from,
 )
+from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.fleet import discover
 from llmrouter_integrations.router import Router
 from llmrouter_integrations.routing.decision import Candidate, Decision
@@ -43,6 +45,8 @@ def explain(
 ) -> None:
     """Show how a request would be routed, calling nobody. No keys are needed."""
     hints = hints_from(task, prefer, hint)
+    if every and (config is not None or model):
+        raise ConfigurationError("give either --all, or --config or --model")
     if every:
         found = discover(Catalog.load(), os.environ, keys_required=False)
         router = Router(found, keys_required=False)
@@ -64,6 +68,20 @@ def _show(decision: Decision, out: Console) -> None:
         f"a second of waiting costs ${decision.price_of_waiting_usd_per_s:g}",
         highlight=False,
     )
+    if out.width < NARROW:
+        for place, candidate in enumerate(decision.candidates):
+            _tell(place, candidate, out)
+    else:
+        out.print(_table(decision))
+    if decision.flip_value_usd is not None:
+        out.print(
+            f"the choice flips to {decision.flip_to} "
+            f"where a good answer is worth ${decision.flip_value_usd:.4g}",
+            highlight=False,
+        )
+
+
+def _table(decision: Decision) -> Table:
     table = Table(box=None, header_style="bold")
     table.add_column("target", overflow="fold")
     for name in ("P(good)", "cost $", "time s", "utility $"):
@@ -71,13 +89,15 @@ def _show(decision: Decision, out: Console) -> None:
     table.add_column("why", overflow="fold")
     for place, candidate in enumerate(decision.candidates):
         table.add_row(*_row(place, candidate))
-    out.print(table)
-    if decision.flip_value_usd is not None:
-        out.print(
-            f"the choice flips to {decision.flip_to} "
-            f"where a good answer is worth ${decision.flip_value_usd:.4g}",
-            highlight=False,
-        )
+    return table
+
+
+def _tell(place: int, candidate: Candidate, out: Console) -> None:
+    target, quality, cost, time, utility, why = _row(place, candidate)
+    out.print(f"[b]{target}[/]: {why}", highlight=False)
+    if quality:
+        figures = f"P(good) {quality}, ${cost}, {time} s, utility ${utility}"
+        out.print(f"  {figures}", style="dim", highlight=False)
 
 
 def _row(place: int, c: Candidate) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from llmrouter_integrations.catalog.listing import (
     Filter,
     in_order,
 )
-from llmrouter_integrations.cli.options import AsJson, Config, console, router_from
+from llmrouter_integrations.cli.options import NARROW, AsJson, Config, console, router_from
 from llmrouter_integrations.hints import TASKS
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def models(
     takes: Annotated[
         list[str] | None, typer.Option(help=f"One of {', '.join(MODALITIES)}; may be repeated.")
     ] = None,
-    min_context: Annotated[int | None, typer.Option(help="Least window, in tokens.")] = None,
+    min_context: Annotated[int | None, typer.Option(min=0, help="Least window, in tokens.")] = None,
     max_input_usd: Annotated[
-        float | None, typer.Option(help="Most dollars per million input tokens.")
+        float | None, typer.Option(min=0, help="Most dollars per million input tokens.")
     ] = None,
     max_output_usd: Annotated[
-        float | None, typer.Option(help="Most dollars per million output tokens.")
+        float | None, typer.Option(min=0, help="Most dollars per million output tokens.")
     ] = None,
     scored: Annotated[bool, typer.Option("--scored", help="Only models with scores.")] = False,
     deprecated: Annotated[
@@ -108,11 +108,15 @@ def _plain(facts: ModelFacts) -> dict[str, Any]:
 
 
 def _show(found: list[ModelFacts], task: str, out: Console) -> None:
+    columns = ["window", "answer", "$/M in", "$/M out", task, "sources"]
+    if out.width < NARROW:
+        columns = ["$/M in", "$/M out", task, "sources"]
     table = Table(box=None, header_style="bold")
-    table.add_column("model", overflow="fold", no_wrap=not out.is_terminal)
-    for name in ("window", "answer", "$/M in", "$/M out", task, "sources"):
+    table.add_column("model", overflow="fold")
+    for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("can do", overflow="fold")
+    if out.width >= NARROW:
+        table.add_column("can do", overflow="fold")
     notes: dict[str, int] = {}
     for facts in found:
         rates, score = facts.rates, facts.quality.get(task)
@@ -121,16 +125,17 @@ def _show(found: list[ModelFacts], task: str, out: Console) -> None:
             sources.append(f"score: {score.source}, {score.date}")
         if facts.source:
             sources.append(f"limits and abilities: {facts.source}, {facts.date}")
-        table.add_row(
-            facts.id,
-            _tokens(facts.context_window),
-            _tokens(facts.max_output),
-            f"{rates.input_usd * 1e6:.2f}" if rates else "",
-            f"{rates.output_usd * 1e6:.2f}" if rates else "",
-            f"{score.value:.3f}" if score else "",
-            ",".join(str(notes.setdefault(source, len(notes) + 1)) for source in sources),
-            _can_do(facts),
-        )
+        cells = {
+            "model": facts.id,
+            "window": _tokens(facts.context_window),
+            "answer": _tokens(facts.max_output),
+            "$/M in": f"{rates.input_usd * 1e6:.2f}" if rates else "",
+            "$/M out": f"{rates.output_usd * 1e6:.2f}" if rates else "",
+            task: f"{score.value:.3f}" if score else "",
+            "sources": ",".join(str(notes.setdefault(s, len(notes) + 1)) for s in sources),
+            "can do": _can_do(facts),
+        }
+        table.add_row(*[cells[str(column.header)] for column in table.columns])
     out.print(table)
     for source, number in notes.items():
         out.print(f"{number}: {source}", style="dim", highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,12 +32,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines."
 
 WIDE = 180
 """Columns to write for a file or a pipe, which have no width of their own."""
+NARROW = 110
+"""Columns below which a table's cells would be slivers, and a list is written instead."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Give where tables are written."""
+    """Give where tables are written: as wide as the terminal, or as COLUMNS says."""
     found = Console(stderr=stderr)
-    return found if found.is_terminal else Console(stderr=stderr, width=WIDE)
+    if found.is_terminal or os.environ.get("COLUMNS"):
+        return found
+    return Console(stderr=stderr, width=WIDE)
 
 
 def hints_from(task: str | None, prefer: str | None, others: list[str] | None) -> RoutingHints:

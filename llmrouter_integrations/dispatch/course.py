@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tenacity import RetryCallState, Retrying
 
@@ -19,11 +19,17 @@ from llmrouter_integrations.transport import Limits
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget
-    from llmrouter_integrations.dispatch.steps import Answered, Failed
-    from llmrouter_integrations.errors import AttemptError
+    from llmrouter_integrations.dispatch.plan import (
+        DispatchSettings,
+        Plan,
+        PlanTarget,
+        Settle,
+        Settlement,
+    )
+    from llmrouter_integrations.dispatch.steps import Answered, CallTarget, Failed
+    from llmrouter_integrations.errors import AttemptError, TimeoutPhase
     from llmrouter_integrations.messages import Response
     from llmrouter_integrations.state.base import Permit, StateStore
 
@@ -39,6 +45,21 @@ LEAST_CALL_S = 0.05
 PROBE_POLL_S = 0.2
 """How often to ask whether somebody else's probe has come back, at most."""
 
+SLOT_POLL_S = 0.02
+"""How often to ask whether a target with as many calls under way as it may have has a place free,
+at most."""
+
+PATIENT_FROM = 0.5
+"""A limit that ran out is held against the target where it was at least this part of the configured
+one: the share leaves a first call 2/3, and a caller in a hurry nothing like it."""
+
+_BOUNDED_BY: Final[Mapping[TimeoutPhase, str]] = {
+    "connect": "connect_s",
+    "pool": "pool_s",
+    "write": "idle_s",
+}
+"""Phases before the first token with a limit of their own, which the attempt's may shorten."""
+
 _RETRYING = Retrying()
 """What tenacity's wait strategies expect a call's state to belong to."""
 
@@ -48,7 +69,7 @@ class Course:
 
     __slots__ = (
         "attempts",
-        "barred_models",
+        "barred",
         "deadline",
         "errors",
         "last",
@@ -58,20 +79,24 @@ class Course:
         "retries_left",
         "rng",
         "settings",
+        "settle",
         "state",
     )
 
     def __init__(
         self,
         plan: Plan,
+        *,
         state: StateStore,
         settings: DispatchSettings,
+        settle: Settle,
         rng: random.Random,
         now: float,
     ) -> None:
         self.plan = plan
         self.state = state
         self.settings = settings
+        self.settle = settle
         self.rng = rng
         self.deadline = now + plan.timeout_s
         self.attempts: list[Attempt] = []
@@ -80,23 +105,25 @@ class Course:
         """Target name to what its last call came to: whoever is not in it is yet to be asked."""
         self.ready_at: dict[str, float] = {}
         """Target name to when it may be asked again, if it may."""
-        self.barred_models: set[str] = set()
+        self.barred: set[tuple[str, str]] = set()
+        """Provider and model: what refused the request would do so at its other targets too."""
         self.outgrown_window = 0
         self.last: AttemptError | None = None
 
     def admit(self, now: float) -> tuple[PlanTarget, Permit] | None:
         """Pick whom to ask now, if the state lets anyone through."""
         if now >= self.deadline:
-            raise DeadlineExceeded(self.attempts, self.plan.timeout_s) from self.last
-        if len(self.attempts) >= self.settings.max_calls:
-            return None
+            raise DeadlineExceeded(
+                self.attempts, self.plan.timeout_s, retry_after_s=self._rested_in_s(now)
+            ) from self.last
+        admit = self.state.admit
         for target in self._unasked():
-            permit = self.state.admit(target.name, target.quota_group, now)
+            permit = admit(target.name, target.quota_group, now, target.max_concurrency)
             if permit is not None:
                 return target, permit
         for target in self._repeatable():
             if self.ready_at[target.name] <= now:
-                permit = self.state.admit(target.name, target.quota_group, now)
+                permit = admit(target.name, target.quota_group, now, target.max_concurrency)
                 if permit is not None:
                     self.retries_left -= 1
                     return target, permit
@@ -134,6 +161,7 @@ class Course:
             ),
             event.now,
         )
+        settlement = self.settle(target, response)
         self.attempts.append(
             Attempt(
                 target.name,
@@ -143,14 +171,15 @@ class Course:
                 duration_s=duration_s,
                 first_token_s=first_token_s,
                 adjustments=event.adjustments,
-                usage=usage,
+                usage=settlement.usage,
+                cost_usd=settlement.cost_usd,
             )
         )
-        return self._signed(response, target)
+        return self._signed(response, target, settlement)
 
     def failed(
         self,
-        target: PlanTarget,
+        call: CallTarget,
         permit: Permit,
         event: Failed | Broke,
         duration_s: float,
@@ -162,10 +191,13 @@ class Course:
             StreamInterrupted: It was a committed stream: nobody else can continue it.
             AttemptError: No other target can mend it.
         """
-        error = event.error
+        error, target = event.error, call.target
         if error.target is None:
             error.target = target.name
+        self._teach(call, permit, event, duration_s, first_token_s)
+        self.last = error
         partial = event.partial if isinstance(event, Broke) else None
+        settlement = None if partial is None else self.settle(target, partial)
         self.attempts.append(
             Attempt(
                 target.name,
@@ -177,13 +209,13 @@ class Course:
                 duration_s,
                 first_token_s,
                 event.adjustments,
-                None if partial is None else partial.usage,
+                settlement and settlement.usage,
+                settlement and settlement.cost_usd,
             )
         )
-        self._teach(permit, event, duration_s, first_token_s)
-        self.last = error
-        if partial is not None:
-            raise StreamInterrupted(self._signed(partial, target), error, self.attempts) from error
+        if partial is not None and settlement is not None:
+            partial = self._signed(partial, target, settlement)
+            raise StreamInterrupted(partial, error, self.attempts) from error
         self._weigh(target, error, event.now)
 
     def wait(self, now: float) -> Wait:
@@ -199,20 +231,25 @@ class Course:
             if when <= self.deadline - LEAST_CALL_S:
                 return Wait(when - now, why)
             reason = "no target is ready in time: " + "; ".join(why for _, why in resting)
-        elif len(self.attempts) >= self.settings.max_calls:
-            reason = f"gave up after {len(self.attempts)} calls"
         elif self.last is not None and all(e.elsewhere != "yes" for e in self.errors.values()):
             raise self._blamed(self.last)
         else:
             reason = ""
-        raise AllTargetsFailed(self.attempts, reason) from self.last
+        raise AllTargetsFailed(
+            self.attempts, reason, retry_after_s=self._rested_in_s(now)
+        ) from self.last
 
     def _teach(
-        self, permit: Permit, event: Failed | Broke, duration_s: float, first_token_s: float | None
+        self,
+        call: CallTarget,
+        permit: Permit,
+        event: Failed | Broke,
+        duration_s: float,
+        first_token_s: float | None,
     ) -> None:
-        """Tell the state what went wrong, unless it was only the caller's own deadline."""
+        """Tell the state what went wrong, if that says anything of the target."""
         error = event.error
-        if error.status is None and event.now >= self.deadline:
+        if self._says_nothing(error, call.limits, event.now):
             self.state.release(permit)
             return
         self.state.record(
@@ -230,12 +267,34 @@ class Course:
             event.now,
         )
 
+    def _says_nothing(self, error: AttemptError, limits: Limits, now: float) -> bool:
+        """Whether the target was not asked at all, or the caller had no patience with it."""
+        if error.cools == "nothing":
+            return not error.sent
+        if error.status is not None and error.status >= 300:
+            return False
+        return now >= self.deadline or (
+            error.phase is not None and self._was_impatient(error.phase, limits)
+        )
+
+    def _was_impatient(self, phase: TimeoutPhase, limits: Limits) -> bool:
+        usual = self.settings
+        if phase == "idle":  # a silence has the configured limit, or the deadline
+            return False
+        if phase == "total":
+            return limits.total_s < PATIENT_FROM * usual.timeout_s
+        usual_s = min(usual.first_token_timeout_s, usual.timeout_s)
+        if bound := _BOUNDED_BY.get(phase):
+            usual_s = min(usual_s, getattr(limits, bound))
+        return limits.first_token_s < PATIENT_FROM * usual_s
+
     def _weigh(self, target: PlanTarget, error: AttemptError, now: float) -> None:
         """Work out who may still be asked after an error, and when its target may be."""
         if error.elsewhere == "no":
             raise self._blamed(error)
         if error.elsewhere != "yes":
-            self.barred_models.add(target.model)
+            if error.sent:
+                self.barred.add((target.provider, target.model))
             if error.elsewhere == "bigger_window" and target.context_window is not None:
                 self.outgrown_window = max(self.outgrown_window, target.context_window)
         self.errors[target.name] = error
@@ -266,28 +325,37 @@ class Course:
         return (t for t in self.plan.targets if t.name in self.ready_at and self._may_serve(t))
 
     def _may_serve(self, target: PlanTarget) -> bool:
-        if target.model in self.barred_models:
+        if self.barred and (target.provider, target.model) in self.barred:
             return False
         return target.context_window is None or target.context_window > self.outgrown_window
 
     def _resting(self, now: float) -> list[tuple[float, str]]:
         """Say when each target that may still be asked is ready, and what it waits for."""
-        if len(self.attempts) >= self.settings.max_calls:
-            return []
         snapshot = self.state.snapshot()
         found: list[tuple[float, str]] = []
         for target in (*self._unasked(), *self._repeatable()):
             rested_at = snapshot.cooling_until(target.name, target.quota_group)
             ready_at = max(rested_at, self.ready_at.get(target.name, 0.0))
             if ready_at <= now:
-                poll_s = PROBE_POLL_S * self.rng.uniform(0.5, 1.0)
-                found.append((now + poll_s, f"{target.name} is being probed"))
+                poll_s, why = SLOT_POLL_S, "has as many calls under way as it may"
+                if snapshot.is_probed(target.name, target.quota_group):
+                    poll_s, why = PROBE_POLL_S, "is being probed"
+                found.append((now + poll_s * self.rng.uniform(0.5, 1.0), f"{target.name} {why}"))
                 continue
             why = snapshot.reason(target.name, target.quota_group)
             if rested_at < ready_at:
                 why = type(self.errors[target.name]).__name__
             found.append((ready_at, f"{target.name} rests for {ready_at - now:.1f} s ({why})"))
         return found
+
+    def _rested_in_s(self, now: float) -> float | None:
+        """How long it takes until the first target is ready, where none is now."""
+        snapshot = self.state.snapshot()
+        first = min(
+            max(snapshot.cooling_until(t.name, t.quota_group), self.ready_at.get(t.name, 0.0))
+            for t in self.plan.targets
+        )
+        return first - now if first > now else None
 
     def _backoff_s(self, error: AttemptError, failures: int) -> float:
         if error.retry_after_s is not None:
@@ -301,12 +369,15 @@ class Course:
         error.attempts = tuple(self.attempts)
         return error
 
-    def _signed(self, response: Response, target: PlanTarget) -> Response:
+    def _signed(self, response: Response, target: PlanTarget, settlement: Settlement) -> Response:
         return replace(
             response,
             target=target.name,
             provider=target.provider,
             model=response.model or target.model,
+            usage=settlement.usage,
+            cost_usd=settlement.cost_usd,
+            decision=settlement.decision,
             attempts=tuple(self.attempts),
         )
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     from llmrouter_integrations.dispatch.backend import Backend
-    from llmrouter_integrations.dispatch.plan import Plan
+    from llmrouter_integrations.dispatch.plan import Plan, Settle
     from llmrouter_integrations.dispatch.steps import Event, Step
     from llmrouter_integrations.errors import TimeoutPhase
     from llmrouter_integrations.messages import Request, Response
@@ -84,22 +84,20 @@ class Dispatcher:
         self._asleep = asleep
         self._rng = rng or random.Random()  # noqa: S311  (spreads load, guards nothing)
 
-    def complete(
-        self, request: Request, plan: Plan, finish: Callable[[Response], Response]
-    ) -> Response:
+    def complete(self, request: Request, plan: Plan, settle: Settle) -> Response:
         """Get a whole answer.
 
         Args:
             request: What is asked.
             plan: Whom to ask, and how long it may take.
-            finish: Called once, with the answer; what it gives is given.
+            settle: Called once, with the answer: gives its usage, cost and decision.
 
         Raises:
             RequestError: The request is at fault.
             AllTargetsFailed: Every target that could serve it failed.
             DeadlineExceeded: The plan's time ran out.
         """
-        machine = self._machine(plan, streamed=False)
+        machine = self._machine(plan, settle, streamed=False)
         try:
             step = next(machine)
             while not isinstance(step, Done):
@@ -117,13 +115,11 @@ class Dispatcher:
                 step = machine.send(event)
         finally:
             machine.close()
-        return finish(step.response)
+        return step.response
 
-    async def acomplete(
-        self, request: Request, plan: Plan, finish: Callable[[Response], Response]
-    ) -> Response:
+    async def acomplete(self, request: Request, plan: Plan, settle: Settle) -> Response:
         """Get a whole answer; as :meth:`complete`."""
-        machine = self._machine(plan, streamed=False)
+        machine = self._machine(plan, settle, streamed=False)
         try:
             step = next(machine)
             while not isinstance(step, Done):
@@ -147,26 +143,24 @@ class Dispatcher:
                 step = machine.send(event)
         finally:
             machine.close()
-        return finish(step.response)
+        return step.response
 
-    def stream(
-        self, request: Request, plan: Plan, finish: Callable[[Response], Response]
-    ) -> Iterator[Chunk]:
+    def stream(self, request: Request, plan: Plan, settle: Settle) -> Iterator[Chunk]:
         """Get an answer in chunks, from the first target whose stream shows content.
 
         Args:
             request: What is asked.
             plan: Whom to ask, and how long it may take.
-            finish: Called once, with the whole answer, after its last chunk.
+            settle: Called once, with the whole answer, or with what had come when it broke off.
 
         Yields:
-            The backend's chunks, then one whose ``response`` is what ``finish`` gave.
+            The backend's chunks, then one whose ``response`` is the whole answer.
 
         Raises:
             StreamInterrupted: The stream broke after content had been handed on.
             RouterError: As :meth:`complete`.
         """
-        machine = self._machine(plan, streamed=True)
+        machine = self._machine(plan, settle, streamed=True)
         chunks: Iterator[Chunk] = iter(())
         try:
             step = next(machine)
@@ -203,17 +197,15 @@ class Dispatcher:
                     self._sleep(step.seconds)
                     event = Woke(self._clock())
                 step = machine.send(event)
-            yield Chunk(response=finish(step.response))
+            yield Chunk(response=step.response)
         finally:
             machine.close()
             if isinstance(chunks, Generator):
                 chunks.close()
 
-    async def astream(
-        self, request: Request, plan: Plan, finish: Callable[[Response], Response]
-    ) -> AsyncIterator[Chunk]:
+    async def astream(self, request: Request, plan: Plan, settle: Settle) -> AsyncIterator[Chunk]:
         """Get an answer in chunks; as :meth:`stream`."""
-        machine = self._machine(plan, streamed=True)
+        machine = self._machine(plan, settle, streamed=True)
         chunks: AsyncIterator[Chunk] = _no_chunks()
         try:
             step = next(machine)
@@ -257,17 +249,20 @@ class Dispatcher:
                     await self._asleep(step.seconds)
                     event = Woke(self._clock())
                 step = machine.send(event)
-            yield Chunk(response=finish(step.response))
+            yield Chunk(response=step.response)
         finally:
             machine.close()
             if isinstance(chunks, AsyncGenerator):
                 await chunks.aclose()
 
-    def _machine(self, plan: Plan, *, streamed: bool) -> Generator[Step, Event, None]:
+    def _machine(
+        self, plan: Plan, settle: Settle, *, streamed: bool
+    ) -> Generator[Step, Event, None]:
         return dispatch(
             plan,
             state=self._state,
             settings=self._settings,
+            settle=settle,
             rng=self._rng,
             now=self._clock(),
             streamed=streamed,

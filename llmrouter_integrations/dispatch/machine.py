@@ -7,8 +7,9 @@ yields Done or raises. Closing it at any point hands back what it holds of the s
 The rules, in the order they are applied:
 
 1. A request error that no other target can mend is raised as it is.
-2. Targets not yet asked come first, in the plan's order, if the state admits them and the errors
-   so far leave them a chance (a larger window, another model).
+2. Targets not yet asked come first, in the plan's order, if the state admits them (they are
+   rested, and have a place free) and the errors so far leave them a chance (a larger window,
+   another model or provider).
 3. Then targets that failed in a way that may pass are asked again, once their backoff or their
    ``Retry-After`` is over, within the retry budget.
 4. Only when nobody can be asked now is there a wait: for whoever is ready first, and only if
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Generator
 
-    from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan
+    from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, Settle
     from llmrouter_integrations.dispatch.steps import Event, Step
     from llmrouter_integrations.state.base import StateStore
 
@@ -48,6 +49,7 @@ def dispatch(
     *,
     state: StateStore,
     settings: DispatchSettings,
+    settle: Settle,
     rng: random.Random,
     now: float,
     streamed: bool,
@@ -58,6 +60,7 @@ def dispatch(
         plan: Whom to ask, and how long it may take in all.
         state: The health of the targets.
         settings: Retries and waits.
+        settle: Called once with the answer, or with what had come of it when it broke off.
         rng: Spreads waits.
         now: The time the request began, in seconds of the clock that events carry.
         streamed: Whether the answer is streamed.
@@ -71,7 +74,7 @@ def dispatch(
         DeadlineExceeded: The plan's time ran out.
         StreamInterrupted: A committed stream broke.
     """
-    course = Course(plan, state, settings, rng, now)
+    course = Course(plan, state=state, settings=settings, settle=settle, rng=rng, now=now)
     while True:
         admitted = course.admit(now)
         if admitted is None:
@@ -81,7 +84,8 @@ def dispatch(
         began = now
         first_token_s: float | None = None
         try:
-            event = yield CallTarget(target, course.limits(target, now, streamed=streamed))
+            call = CallTarget(target, course.limits(target, now, streamed=streamed))
+            event = yield call
             if type(event) is Committed:
                 first_token_s = event.now - began
                 state.alive(permit, event.now)
@@ -96,4 +100,4 @@ def dispatch(
         if not isinstance(event, (Failed, Broke)):
             state.release(permit)
             raise TypeError(f"{event} is no answer to a call")
-        course.failed(target, permit, event, now - began, first_token_s)
+        course.failed(call, permit, event, now - began, first_token_s)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -10,7 +12,9 @@ import orjson
 from llmrouter_integrations.errors import (
     AttemptError,
     InvalidRequestError,
+    MisconfiguredTargetError,
     ProtocolViolationError,
+    RouterError,
     TargetTimeoutError,
 )
 from llmrouter_integrations.http_messages import HttpResponse
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.http_messages import HttpRequest
     from llmrouter_integrations.messages import Chunk, Response
     from llmrouter_integrations.transport import Limits, Transport
-    from llmrouter_integrations.wire.base import Codec, Endpoint, StreamDecoder
+    from llmrouter_integrations.wire.base import Codec, Encoded, Endpoint, StreamDecoder
 
 __all__ = ["WireBackend"]
 
@@ -53,22 +57,24 @@ class WireBackend:
         self._endpoint = endpoint
         self._transport = transport
         self._clock = clock
+        may_block = getattr(codec, "encode_may_block", None)
+        self._encode_may_block = may_block is not None and may_block(endpoint)
 
     def complete(self, call: Call) -> Response:
         """Get a whole answer."""
-        http = self._encode(call, stream=False)
-        return self._decode(self._transport.send(http, call.limits))
+        http, limits = self._outgoing(call, stream=False)
+        return self._decode(self._transport.send(http, limits))
 
     async def acomplete(self, call: Call) -> Response:
         """Get a whole answer."""
-        http = self._encode(call, stream=False)
-        return self._decode(await self._transport.asend(http, call.limits))
+        http, limits = await self._aoutgoing(call, stream=False)
+        return self._decode(await self._transport.asend(http, limits))
 
     def stream(self, call: Call) -> Iterator[Chunk]:
         """Get an answer in chunks."""
-        http = self._encode(call, stream=True)
-        patience = _Patience(call.limits, self._clock)
-        with self._transport.stream(http, call.limits) as answer:
+        http, limits = self._outgoing(call, stream=True)
+        patience = _Patience(limits, self._clock)
+        with self._transport.stream(http, limits) as answer:
             if not 200 <= answer.status < 300:
                 body = answer.read()
                 raise self._refusal(HttpResponse(answer.status, answer.headers, body))
@@ -92,9 +98,9 @@ class WireBackend:
 
     async def astream(self, call: Call) -> AsyncIterator[Chunk]:
         """Get an answer in chunks."""
-        http = self._encode(call, stream=True)
-        patience = _Patience(call.limits, self._clock)
-        async with self._transport.astream(http, call.limits) as answer:
+        http, limits = await self._aoutgoing(call, stream=True)
+        patience = _Patience(limits, self._clock)
+        async with self._transport.astream(http, limits) as answer:
             if not 200 <= answer.status < 300:
                 body = await answer.aread()
                 raise self._refusal(HttpResponse(answer.status, answer.headers, body))
@@ -118,15 +124,50 @@ class WireBackend:
             for chunk in self._finish(decoder, broken):
                 yield chunk
 
-    def _encode(self, call: Call, *, stream: bool) -> HttpRequest:
+    def _outgoing(self, call: Call, *, stream: bool) -> tuple[HttpRequest, Limits]:
+        """Write the request; give it and the time that is left for sending it."""
+        began = self._clock()
+        encoded = self._encode(call, stream=stream)
+        call.adjustments = encoded.adjustments
+        return encoded.http, self._left(call.limits, began)
+
+    async def _aoutgoing(self, call: Call, *, stream: bool) -> tuple[HttpRequest, Limits]:
+        if not self._encode_may_block:
+            return self._outgoing(call, stream=stream)
+        began, allowed_s = self._clock(), call.limits.first_token_s
         try:
-            encoded = self._codec.encode(call.request, self._endpoint, stream=stream)
+            async with asyncio.timeout(allowed_s) as guard:
+                encoded = await asyncio.to_thread(self._encode, call, stream=stream)
+        except TimeoutError:
+            if not guard.expired():
+                raise
+            raise TargetTimeoutError(
+                f"not ready to be sent within {allowed_s:.3g} s",
+                phase="first_token" if stream else "total",
+                sent=False,
+            ) from None
+        call.adjustments = encoded.adjustments
+        return encoded.http, self._left(call.limits, began)
+
+    def _left(self, limits: Limits, began: float) -> Limits:
+        if not self._encode_may_block:
+            return limits
+        took_s = self._clock() - began
+        return replace(
+            limits, total_s=limits.total_s - took_s, first_token_s=limits.first_token_s - took_s
+        )
+
+    def _encode(self, call: Call, *, stream: bool) -> Encoded:
+        try:
+            return self._codec.encode(call.request, self._endpoint, stream=stream)
         except orjson.JSONEncodeError as error:
             raise InvalidRequestError(
                 f"the request cannot be written as JSON: {error}", sent=False
             ) from error
-        call.adjustments = encoded.adjustments
-        return encoded.http
+        except AttemptError:
+            raise
+        except RouterError as error:
+            raise MisconfiguredTargetError(str(error), sent=False) from error
 
     def _decode(self, http: HttpResponse) -> Response:
         try:

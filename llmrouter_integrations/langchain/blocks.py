@@ -17,6 +17,7 @@ from langchain_core.messages.content import KNOWN_BLOCK_TYPES
 
 from llmrouter_integrations.langchain import media
 from llmrouter_integrations.messages import (
+    EMPTY_MAP,
     CachePoint,
     Citation,
     OpaquePart,
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
 
     from llmrouter_integrations.messages import Part
 
-__all__ = ["ISSUERS", "arguments_json", "citation_from", "parts_from"]
+__all__ = ["ISSUER", "ISSUERS", "arguments_json", "citation_from", "parts_from"]
+
+ISSUER: Final = "model_provider"
+"""Where in a block's ``extras`` its issuer stands: under a key that LangChain, adding up chunks,
+does not double."""
 
 ISSUERS: Final = {
     "openai": "openai",
@@ -109,39 +114,69 @@ def citation_from(said: Mapping[str, Any]) -> Citation:
     )
 
 
+def _marks(
+    block: Mapping[str, Any], issuer: str | None, signer: str | None = None
+) -> dict[str, Any]:
+    """Find what binds a block to a vendor: its issuer, signature and item id.
+
+    All or nothing: what bears no issuer is taken for the caller's own and sent to any vendor, and
+    a vendor rejects the whole request for a signature that is not its own.
+
+    Args:
+        block: The block. What it says of its issuer itself goes before ``issuer``.
+        issuer: Who wrote the message, if that is known.
+        signer: The one vendor that signs blocks of this type, if it is only one.
+    """
+    extras = block.get("extras") or EMPTY_MAP
+    said = extras.get(ISSUER)
+    if isinstance(said, str):
+        issuer = ISSUERS.get(said, said)
+    signature = None
+    for key, whose in _SIGNATURES:
+        found = block.get(key) or extras.get(key)
+        if isinstance(found, str):
+            signature, issuer = found, issuer or whose or signer
+            break
+    if issuer is None:
+        return {}
+    item_id = block.get("id")
+    if not isinstance(item_id, str) or item_id.startswith("lc_"):  # LangChain's own
+        item_id = None
+    return {"issuer": issuer, "signature": signature, "item_id": item_id}
+
+
+_SIGNATURES: Final = (
+    # where a signature stands, and who writes it there
+    ("encrypted_content", "openai"),
+    ("thought_signature", "gemini"),
+    ("signature", None),
+)
+
+
 def _text(block: Mapping[str, Any], issuer: str | None) -> Part:
+    text = block.get("text") or ""
+    if len(block) == 2:
+        return TextPart(text)
     cited = block.get("annotations") or block.get("citations") or ()
-    extras = block.get("extras") or {}
+    marks = _marks(block, issuer, "gemini")
     return TextPart(
-        block.get("text") or "",
+        text,
         citations=tuple([citation_from(c) for c in cited]) if isinstance(cited, list) else (),
-        signature=extras.get("signature"),
-        issuer=issuer if cited or extras.get("signature") else None,
+        **(marks if cited or marks.get("signature") or marks.get("item_id") else {}),
     )
 
 
-def _reasoning(block: Mapping[str, Any], issuer: str | None) -> Part:
-    extras = block.get("extras") or {}
+def _reasoning(block: Mapping[str, Any], issuer: str | None) -> Part | tuple[Part, ...]:
     said = block.get("reasoning")
     summary = block.get("summary")
     if said is None and isinstance(summary, list):  # OpenAI's Responses
         said = "\n\n".join([s.get("text", "") for s in summary])
-        issuer = "openai"
-    item_id = block.get("id")
-    return ReasoningPart(
-        said or "",
-        issuer,
-        next(
-            (
-                signature
-                for of in (block, extras)
-                for key in ("signature", "encrypted_content")
-                if isinstance(signature := of.get(key), str)
-            ),
-            None,
-        ),
-        item_id=item_id if isinstance(item_id, str) and not item_id.startswith("lc_") else None,
-    )
+        issuer = issuer or "openai"
+    marks = _marks(block, issuer)
+    redacted = bool((block.get("extras") or EMPTY_MAP).get("redacted"))
+    if not (said or marks.get("signature")):
+        return ()
+    return ReasoningPart(said or "", redacted=redacted, **marks)
 
 
 def _thinking(block: Mapping[str, Any], issuer: str | None) -> Part:
@@ -166,7 +201,8 @@ def _refusal(block: Mapping[str, Any], _: str | None) -> Part:
 
 def _tool_call(block: Mapping[str, Any], issuer: str | None) -> Part:
     said = next((block[k] for k in ("args", "input", "arguments") if block.get(k)), "{}")
-    signature = (block.get("extras") or {}).get("signature")
+    marks = _marks(block, issuer, "gemini")
+    signature = marks.get("signature")
     call_id = block.get("call_id")
     item_id = block.get("id") if call_id else None  # OpenAI's Responses have both
     return ToolCallPart(
@@ -175,7 +211,7 @@ def _tool_call(block: Mapping[str, Any], issuer: str | None) -> Part:
         arguments_json(said),
         signature=signature,
         item_id=item_id,
-        issuer="openai" if item_id else issuer if signature else None,
+        issuer="openai" if item_id else marks["issuer"] if signature else None,
     )
 
 

@@ -21,7 +21,7 @@ from llmrouter_integrations.errors import RouterError
 from llmrouter_integrations.hints import EMPTY, Prefer, RoutingHints
 from llmrouter_integrations.langchain.errors import as_model_error
 from llmrouter_integrations.langchain.from_response import Form, to_chunks, to_result
-from llmrouter_integrations.langchain.hints import FORM, KWARG
+from llmrouter_integrations.langchain.hints import BESIDE_THE_CHOICE, FORM, KWARG
 from llmrouter_integrations.langchain.structured import Method, structured, structured_kwargs
 from llmrouter_integrations.langchain.to_request import to_request
 from llmrouter_integrations.langchain.tools import AnyTool, choice_kwarg, tools_kwarg
@@ -289,6 +289,14 @@ class RoutedChatModel(ModelWithRouter):
         if hints is not None:
             kwargs["hints"] = hints.as_dict()
         return {**self.asdict(), "stop": self.stop if stop is None else stop, **kwargs}
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """Make the cache key: what is asked and of whom, not who asks and how long they wait."""
+        params = self._get_invocation_params(stop, **kwargs)
+        params.pop("timeout", None)
+        said = params.pop("hints", {})
+        params["hints"] = {k: v for k, v in said.items() if k not in BESIDE_THE_CHOICE}
+        return str(sorted(params.items()))
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = LangSmithParams(

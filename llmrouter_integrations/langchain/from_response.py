@@ -19,8 +19,10 @@ from llmrouter_integrations.langchain.standard_blocks import (
     PROVIDER,
     arguments_from,
     block_from,
+    marked,
 )
 from llmrouter_integrations.messages import (
+    PartDelta,
     ReasoningDelta,
     ReasoningPart,
     RefusalDelta,
@@ -139,26 +141,26 @@ def _joined(deltas: tuple[Delta, ...]) -> tuple[Delta, ...]:
 
 
 def _join(first: Delta, then: Delta) -> Delta:
-    if isinstance(first, ToolCallDelta) and isinstance(then, ToolCallDelta):
-        return ToolCallDelta(
-            first.index,
-            then.id or first.id,
-            then.name or first.name,
-            first.arguments + then.arguments,
-        )
-    if isinstance(first, TextDelta) and isinstance(then, TextDelta):
-        return TextDelta(
-            first.text + then.text,
-            first.index,
-            first.citations + then.citations,
-            then.signature or first.signature,
-        )
-    if isinstance(first, ReasoningDelta) and isinstance(then, ReasoningDelta):
-        signature = then.signature or first.signature
-        return ReasoningDelta(first.text + then.text, first.index, signature=signature)
     if isinstance(first, RefusalDelta) and isinstance(then, RefusalDelta):
         return RefusalDelta(first.text + then.text, first.index)
+    if isinstance(first, PartDelta | RefusalDelta) or isinstance(then, PartDelta | RefusalDelta):
+        return then
+    marks = {name: getattr(then, name) or getattr(first, name) for name in _MARKS}
+    if isinstance(first, ToolCallDelta) and isinstance(then, ToolCallDelta):
+        arguments = first.arguments + then.arguments
+        return ToolCallDelta(
+            first.index, then.id or first.id, then.name or first.name, arguments, **marks
+        )
+    if isinstance(first, TextDelta) and isinstance(then, TextDelta):
+        cited = first.citations + then.citations
+        return TextDelta(first.text + then.text, first.index, cited, **marks)
+    if isinstance(first, ReasoningDelta) and isinstance(then, ReasoningDelta):
+        redacted = first.redacted or then.redacted
+        return ReasoningDelta(first.text + then.text, first.index, redacted=redacted, **marks)
     return then
+
+
+_MARKS: Final = ("signature", "item_id", "issuer")
 
 
 def _as_text(deltas: tuple[Delta, ...]) -> AIMessageChunk:
@@ -193,16 +195,24 @@ def _as_blocks(deltas: tuple[Delta, ...]) -> AIMessageChunk:
     calls: list[dict[str, Any]] = []
     for delta in deltas:
         block: dict[Any, Any] | None
-        if isinstance(delta, ToolCallDelta):
-            block = _call_chunk(delta)
-            calls.append(block)
+        if isinstance(delta, TextDelta):
+            block = block_from(
+                TextPart(delta.text, delta.citations, delta.signature, delta.item_id, delta.issuer)
+            )
+        elif isinstance(delta, ToolCallDelta):
+            calls.append(_call_chunk(delta))
+            block = marked(_call_chunk(delta), delta)
+        elif isinstance(delta, ReasoningDelta):
+            if delta.text:
+                _add(beside, "reasoning_content", delta.text)
+            block = block_from(
+                ReasoningPart(
+                    delta.text, delta.issuer, delta.signature, delta.redacted, delta.item_id
+                )
+            )
         elif isinstance(delta, RefusalDelta):
             _add(beside, "refusal", delta.text)
             block = block_from(RefusalPart(delta.text))
-        elif isinstance(delta, TextDelta):
-            block = block_from(TextPart(delta.text, delta.citations, delta.signature))
-        elif isinstance(delta, ReasoningDelta):
-            block = block_from(ReasoningPart(delta.text, signature=delta.signature))
         else:
             block = block_from(delta.part)
         if block is not None:

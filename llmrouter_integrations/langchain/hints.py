@@ -25,11 +25,16 @@ from llmrouter_integrations.errors import RouterError
 from llmrouter_integrations.hints import PREFIX, RoutingHints
 from llmrouter_integrations.langchain.errors import as_model_error
 
-__all__ = ["FORM", "KWARG", "HintedChatModel", "settle_hints"]
+__all__ = ["BESIDE_THE_CHOICE", "FORM", "KWARG", "HintedChatModel", "settle_hints"]
 
 KWARG: Final = "llmrouter_hints"
-"""The call kwarg in which settled hints travel; also what keeps apart the cached answers of
-requests that differ in nothing but their hints."""
+"""The call kwarg in which settled hints travel; it also keeps apart the cached answers of requests
+that differ in their hints."""
+
+BESIDE_THE_CHOICE: Final = frozenset(
+    {"session", "tenant", "tags", "timeout_s", "first_token_timeout_s", "hedge"}
+)
+"""Hints that say nothing of what answer is wanted: cached answers are shared across them."""
 
 FORM: Final = "llmrouter_form"
 """The call kwarg that says how a stream is written; see :mod:`.from_response`."""

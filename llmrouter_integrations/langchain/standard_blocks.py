@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import orjson
 from langchain_core.messages.block_translators import register_translator
 
+from llmrouter_integrations.langchain.blocks import ISSUER
 from llmrouter_integrations.langchain.to_request import messages_from
 from llmrouter_integrations.messages import (
     AudioPart,
@@ -21,6 +22,7 @@ from llmrouter_integrations.messages import (
     ReasoningPart,
     RefusalPart,
     TextPart,
+    ToolCallDelta,
     ToolCallPart,
 )
 from llmrouter_integrations.part_record import KEY
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from llmrouter_integrations.messages import Citation, Part
 
-__all__ = ["PROVIDER", "annotation_from", "arguments_from", "block_from"]
+__all__ = ["PROVIDER", "annotation_from", "arguments_from", "block_from", "marked"]
 
 PROVIDER: Final = "llmrouter"
 
@@ -43,15 +45,15 @@ def block_from(part: Part) -> dict[Any, Any] | None:
         block = {"type": "text", "text": part.text}
         if part.citations:
             block["annotations"] = [annotation_from(citation) for citation in part.citations]
-        return _marked(block, part)
+        return marked(block, part)
     if isinstance(part, ReasoningPart):
-        return _marked({"type": "reasoning", "reasoning": part.text}, part)
+        return marked({"type": "reasoning", "reasoning": part.text}, part)
     if isinstance(part, ToolCallPart):
         arguments = arguments_from(part)
         if arguments is None:
             return None  # LangChain keeps these in ``invalid_tool_calls``
         block = {"type": "tool_call", "id": part.id, "name": part.name, "args": arguments}
-        return _marked(block, part)
+        return marked(block, part)
     if isinstance(part, OpaquePart):
         return {"type": "non_standard", "value": {**part.payload}}
     if isinstance(part, RefusalPart):
@@ -66,6 +68,28 @@ def block_from(part: Part) -> dict[Any, Any] | None:
     if isinstance(part, FilePart):
         return _file(part)
     return None
+
+
+def marked(
+    block: dict[Any, Any], part: TextPart | ReasoningPart | ToolCallPart | ToolCallDelta
+) -> dict[Any, Any]:
+    """Add what binds a part to a vendor, in place.
+
+    Its issuer stands beside it: a signature without one would be nobody's, and useless, as soon as
+    the content is put into a new message.
+    """
+    bound = part.signature is not None
+    if isinstance(part, TextPart | ReasoningPart) and part.item_id:
+        block["id"] = part.item_id
+        bound = True
+    if part.issuer is not None and (bound or "annotations" in block):
+        extras: dict[str, Any] = {ISSUER: part.issuer}
+        block["extras"] = extras
+        if part.signature is not None:
+            extras["signature"] = part.signature
+        if isinstance(part, ReasoningPart) and part.redacted:
+            extras["redacted"] = True
+    return block
 
 
 def annotation_from(citation: Citation) -> dict[str, Any]:
@@ -89,14 +113,6 @@ def arguments_from(part: ToolCallPart) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return arguments if isinstance(arguments, dict) else None
-
-
-def _marked(block: dict[Any, Any], part: TextPart | ReasoningPart | ToolCallPart) -> dict[Any, Any]:
-    if part.item_id and not isinstance(part, ToolCallPart):
-        block["id"] = part.item_id
-    if part.signature:
-        block["extras"] = {"signature": part.signature}
-    return block
 
 
 def _located(part: ImagePart | AudioPart | FilePart) -> dict[str, Any]:

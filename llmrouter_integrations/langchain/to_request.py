@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from langchain_core.messages import (
@@ -157,7 +158,8 @@ def _ai(message: BaseMessage, read: list[Message]) -> None:
         # the list of calls has the last word on what a block says of the same call: it is what
         # people and middleware edit
         parts = [
-            calls.pop(part.id, part) if isinstance(part, ToolCallPart) else part for part in parts
+            _as_listed(part, calls.pop(part.id, part)) if isinstance(part, ToolCallPart) else part
+            for part in parts
         ]
         parts.extend(calls.values())
     if besides:
@@ -169,6 +171,14 @@ def _ai(message: BaseMessage, read: list[Message]) -> None:
             call_id = f"function_{said['name']}_{len(read)}"
             parts.append(ToolCallPart(call_id, said["name"], said.get("arguments") or "{}"))
     read.append(Message("assistant", tuple(parts), message.name))
+
+
+def _as_listed(block: ToolCallPart, listed: ToolCallPart) -> ToolCallPart:
+    """Give a call as the list says, with the marks that only its block bears."""
+    if listed.issuer is not None or block.issuer is None:
+        return listed
+    marks = {name: getattr(block, name) for name in ("signature", "item_id", "issuer")}
+    return replace(listed, **marks)
 
 
 def _calls(message: AIMessage) -> dict[str, ToolCallPart]:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any, Literal, NamedTuple, Self
 from weakref import WeakKeyDictionary
 
@@ -29,7 +28,9 @@ from llmrouter_integrations.langchain.hints import HintedChatModel
 from llmrouter_integrations.langchain.profile import common_profile
 from llmrouter_integrations.router import Router
 from llmrouter_integrations.settings import (
+    check_arguments,
     config_from,
+    explain_arguments,
     models_from,
     plain_config,
     plain_target,
@@ -69,19 +70,12 @@ class ModelWithRouter(HintedChatModel):
     _made: _Engine | None = PrivateAttr(default=None)
 
     def __init__(self, **arguments: Any) -> None:
-        for name in arguments.keys() - type(self).model_fields.keys():
-            near = difflib.get_close_matches(name, type(self).model_fields, n=1)
-            raise ConfigurationError(
-                f"RoutedChatModel has no argument {name!r}"
-                + (f"; did you mean {near[0]!r}?" if near else "")
-                + " (a provider's own parameters go into the call kwarg extra_body)"
-            )
+        known = type(self).model_fields
+        check_arguments("RoutedChatModel", arguments, known, "the call kwarg extra_body")
         try:
             super().__init__(**arguments)
         except ValidationError as error:
-            faults = error.errors(include_url=False, include_input=False)
-            told = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults]
-            raise ConfigurationError(f"RoutedChatModel: {'; '.join(told)}") from None
+            raise explain_arguments("RoutedChatModel", error) from None
 
     @field_validator("models", mode="before")
     @classmethod

@@ -5,17 +5,22 @@ Price caps and least quality are the policy's to judge: it knows the figures.
 
 from __future__ import annotations
 
+import difflib
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from llmrouter_integrations.catalog.names import PROVIDERS, provider_id
+from llmrouter_integrations.config import split_model
+from llmrouter_integrations.errors import UnknownHintError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from llmrouter_integrations.hints import RoutingHints
     from llmrouter_integrations.routing.decision import Features
     from llmrouter_integrations.routing.target import Target
 
-__all__ = ["CONTEXT_REASON", "ESTIMATE_MARGIN", "is_choosy", "unable", "unwanted"]
+__all__ = ["CONTEXT_REASON", "ESTIMATE_MARGIN", "Wishes", "is_choosy", "unable"]
 
 ESTIMATE_MARGIN = 0.75
 """A prompt is called too long only if so much of its estimated length is: estimates err, and a
@@ -23,16 +28,6 @@ provider's own refusal is handled (a larger window is tried next)."""
 
 CONTEXT_REASON = "the prompt does not fit"
 _POLICY_RANK = {None: 0, "no_training": 1, "zero_retention": 2}
-
-
-def named(target: Target, names: Sequence[str]) -> bool:
-    """Whether any of the names, which may hold ``*``, means this target."""
-    for name in names:
-        if name in target.spellings:
-            return True
-        if "*" in name and any(fnmatchcase(spelling, name) for spelling in target.spellings):
-            return True
-    return False
 
 
 def is_choosy(hints: RoutingHints) -> bool:
@@ -65,22 +60,117 @@ def unable(target: Target, features: Features) -> str | None:
     return None
 
 
-def unwanted(target: Target, hints: RoutingHints) -> str | None:
-    """Say why the caller will not have a target, or None if it will do."""
-    if hints.pin is not None and not named(target, (hints.pin,)):
-        return f"another target is pinned ({hints.pin})"
-    if hints.models is not None and not named(target, hints.models):
-        return f"not among the models asked for ({', '.join(hints.models)})"
-    if hints.exclude is not None and named(target, hints.exclude):
-        return "excluded by the caller"
-    if hints.providers is not None and target.provider_names.isdisjoint(hints.providers):
-        return f"not among the providers asked for ({', '.join(hints.providers)})"
-    if hints.exclude_providers is not None and not target.provider_names.isdisjoint(
-        hints.exclude_providers
-    ):
-        return f"provider {target.provider} is excluded by the caller"
-    if hints.regions is not None and target.region not in hints.regions:
-        return f"region {target.region or 'not stated'} is not {' or '.join(hints.regions)}"
-    if _POLICY_RANK[target.data_policy] < _POLICY_RANK[hints.data_policy]:
-        return f"data policy {target.data_policy or 'not stated'} is not {hints.data_policy}"
-    return None
+class _Names(NamedTuple):
+    """Names of targets as a caller wrote them, folded as :attr:`Target.spellings` are."""
+
+    exact: frozenset[str]
+    patterns: tuple[str, ...]
+
+    @classmethod
+    def of(cls, said: Iterable[str]) -> _Names:
+        spelled: set[str] = set()
+        for name in said:
+            folded = name.strip().casefold()
+            provider, model = split_model(folded)
+            spelled.add(folded)
+            if provider:
+                spelled.add(f"{provider_id(provider)}/{model}")
+        return cls(frozenset(spelled), tuple([name for name in spelled if "*" in name]))
+
+    def mean(self, target: Target) -> bool:
+        return not self.exact.isdisjoint(target.spellings) or any(
+            fnmatchcase(spelling, pattern)
+            for pattern in self.patterns
+            for spelling in target.spellings
+        )
+
+
+class Wishes:
+    """What the caller will have and will not, the names looked up once per request.
+
+    Case does not matter, and a provider's alias means the provider.
+
+    Args:
+        hints: What the caller said.
+        targets: All that are configured.
+
+    Raises:
+        UnknownHintError: What is to be excluded is nowhere, so that the exclusion would guard
+            nothing. A provider that is known by name need not be configured, and a pattern with
+            ``*`` need not match.
+    """
+
+    __slots__ = (
+        "_exclude",
+        "_exclude_providers",
+        "_hints",
+        "_models",
+        "_pin",
+        "_pin_is_name",
+        "_providers",
+        "_regions",
+    )
+
+    def __init__(self, hints: RoutingHints, targets: Sequence[Target]) -> None:
+        self._hints = hints
+        self._pin = _Names.of((hints.pin,)) if hints.pin is not None else None
+        # one target may bear the name of a model that others serve too
+        self._pin_is_name = hints.pin is not None and any(t.name == hints.pin for t in targets)
+        self._models = _Names.of(hints.models or ())
+        self._exclude = _Names.of(hints.exclude or ())
+        self._providers = {provider_id(name) for name in hints.providers or ()}
+        self._exclude_providers = {provider_id(name) for name in hints.exclude_providers or ()}
+        self._regions = {region.strip().casefold() for region in hints.regions or ()}
+        for name in hints.exclude or ():
+            _must_guard(name, targets)
+        for name in hints.exclude_providers or ():
+            _must_guard_provider(name, targets)
+
+    def refuse(self, target: Target) -> str | None:
+        """Say why the caller will not have a target, or None if it will do."""
+        hints = self._hints
+        if self._pin is not None and not (
+            target.name == hints.pin if self._pin_is_name else self._pin.mean(target)
+        ):
+            return f"another target is pinned ({hints.pin})"
+        if hints.models is not None and not self._models.mean(target):
+            return f"not among the models asked for ({', '.join(hints.models)})"
+        if hints.exclude is not None and self._exclude.mean(target):
+            return "excluded by the caller"
+        if hints.providers is not None and self._providers.isdisjoint(target.provider_names):
+            return f"not among the providers asked for ({', '.join(hints.providers)})"
+        if not self._exclude_providers.isdisjoint(target.provider_names):
+            return f"provider {target.provider} is excluded by the caller"
+        if hints.regions is not None and (target.region or "").casefold() not in self._regions:
+            return f"region {target.region or 'not stated'} is not {' or '.join(hints.regions)}"
+        if _POLICY_RANK[target.data_policy] < _POLICY_RANK[hints.data_policy]:
+            return f"data policy {target.data_policy or 'not stated'} is not {hints.data_policy}"
+        return None
+
+
+def _must_guard(name: str, targets: Sequence[Target]) -> None:
+    names = _Names.of((name,))
+    if names.patterns or any(names.mean(target) for target in targets):
+        return
+    provider = provider_id(split_model(name)[0])
+    if provider not in PROVIDERS or _is_configured(provider, targets):
+        near = difflib.get_close_matches(name, [t.name for t in targets], n=1, cutoff=0.0)
+        raise UnknownHintError(
+            f"hint exclude={name!r} names no target"
+            + (f"; did you mean {near[0]!r}?" if near else "")
+            + " (a pattern, such as '*mini*', may be of models that are not configured)"
+        )
+
+
+def _must_guard_provider(name: str, targets: Sequence[Target]) -> None:
+    provider = provider_id(name)
+    if provider not in PROVIDERS and not _is_configured(provider, targets):
+        known = sorted({*PROVIDERS, *[t.provider for t in targets]})
+        near = difflib.get_close_matches(provider, known, n=1, cutoff=0.0)
+        raise UnknownHintError(
+            f"hint exclude_providers={name!r} names no provider; did you mean {near[0]!r}?"
+        )
+
+
+def _is_configured(provider: str, targets: Sequence[Target]) -> bool:
+    return any(provider in target.provider_names for target in targets)

@@ -17,9 +17,9 @@ from llmrouter_integrations.routing.decision import Decision, Scored
 from llmrouter_integrations.routing.features import read_features
 from llmrouter_integrations.routing.filters import (
     CONTEXT_REASON,
+    Wishes,
     is_choosy,
     unable,
-    unwanted,
 )
 from llmrouter_integrations.routing.presets import PRESETS
 from llmrouter_integrations.routing.target import DEFAULT_EFFORT, EFFORT_SHARE, FREE
@@ -78,6 +78,7 @@ def decide(
     Raises:
         ContextOverflowError: The prompt fits no target that is otherwise fit.
         NoCandidateError: Nothing is left; ``.rejected`` says why, for each target.
+        UnknownHintError: What is to be excluded is not configured; see :class:`Wishes`.
     """
     features = read_features(request, hints)
     prices = PRESETS[hints.prefer or prefer]
@@ -91,10 +92,10 @@ def decide(
     rejected: dict[str, str] = {}
     score = _Scorer(request, features, targets, snapshot)
     any_news = bool(snapshot.targets or snapshot.groups)
-    choosy = is_choosy(hints)
+    wishes = Wishes(hints, targets) if is_choosy(hints) else None
     bounded = hints.max_cost_usd is not None or hints.min_quality is not None
     for target in targets:
-        reason = unable(target, features) or (unwanted(target, hints) if choosy else None)
+        reason = unable(target, features) or (wishes.refuse(target) if wishes else None)
         if reason is None:
             scored = score(target, value, waiting)
             reason = _too_poor(scored, hints) if bounded else None
@@ -115,12 +116,19 @@ def decide(
         resting.sort(
             key=lambda s: (snapshot.cooling_until(s.target.name, s.target.quota_group), -s[0])
         )
+    ranked = [*ready, *resting]
+    if hints.pin is not None and len(ranked) > 1:
+        for scored in ranked[1:]:
+            rejected[scored.target.name] = (
+                f"another target is pinned ({hints.pin} names several: the first in rank)"
+            )
+        del ranked[1:]
     return Decision(
         id=os.urandom(12).hex(),
         policy=policy,
         features=features,
         hints=hints,
-        ranked=[*ready, *resting],
+        ranked=ranked,
         rejected=rejected,
         targets=targets,
         value_usd=value,

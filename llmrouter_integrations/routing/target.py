@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmrouter_integrations.catalog.model import UNKNOWN_ABILITIES, Abilities, Rates
+from llmrouter_integrations.catalog.names import provider_id
 from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.hints import TASKS
 
@@ -77,8 +78,8 @@ class Target:
         outlooks: Task to what may be expected there.
         reasons: Whether it reasons before it answers.
         max_concurrency: Most calls under way at once.
-        spellings: The ways a hint may name it.
-        provider_names: The ways a hint may name its provider.
+        spellings: The ways a hint may name it, case folded.
+        provider_names: The ids of its provider that a hint's :func:`provider_id` is held against.
     """
 
     name: str
@@ -131,15 +132,15 @@ class Target:
             quota_group=quota_group,
             outlooks=_outlooks(config, facts, abilities),
             spellings=frozenset(
-                (
+                spelling.casefold()
+                for spelling in (
                     config.name,
                     config.model,
                     config.model_id,
-                    f"{provider}/{config.model_id}",
-                    f"{provider}:{config.model_id}",
+                    f"{provider_id(provider)}/{config.model_id}",
                 )
             ),
-            provider_names=frozenset((provider, config.provider)),
+            provider_names=frozenset((provider_id(provider), provider_id(config.provider))),
             weight=config.weight,
             region=config.region,
             data_policy=config.data_policy,

@@ -62,6 +62,10 @@ class Snapshot:
             self.groups.get(group, HEALTHY).cooling_until,
         )
 
+    def is_probed(self, target: str, group: str) -> bool:
+        """Whether a probe is out to see if a target, or its quota group, is back."""
+        return self.targets.get(target, HEALTHY).probing or self.groups.get(group, HEALTHY).probing
+
     def reason(self, target: str, group: str) -> str:
         """The error class that keeps a target at rest longest; empty when nothing does."""
         mine = self.targets.get(target, HEALTHY)

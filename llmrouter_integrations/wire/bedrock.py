@@ -67,6 +67,10 @@ class BedrockCodec:
 
     protocol = "bedrock"
 
+    def encode_may_block(self, endpoint: Endpoint) -> bool:
+        """Whether AWS credentials must be looked up: in files, or over the network."""
+        return not (endpoint.api_key or endpoint.options.get("access_key_id"))
+
     def encode(self, request: Request, endpoint: Endpoint, *, stream: bool) -> Encoded:
         """Write and sign the request; see :class:`~llmrouter_integrations.wire.base.Codec`.
 

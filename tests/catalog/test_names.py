@@ -1,7 +1,9 @@
 import pytest
 
+from llmrouter_integrations.catalog import Catalog
 from llmrouter_integrations.catalog.names import (
     PROVIDER_ALIASES,
+    PROVIDERS,
     as_trained,
     has_variant,
     is_chat,
@@ -112,3 +114,9 @@ def test_variants_that_cost_otherwise(model, variant):
 def test_is_chat(said, known, unknown):
     assert is_chat(said, modalities_known=True) is known
     assert is_chat(said, modalities_known=False) is unknown
+
+
+def test_every_provider_with_models_or_an_alias_is_known_by_name():
+    assert set(Catalog.load().providers()) <= PROVIDERS
+    assert set(PROVIDER_ALIASES.values()) <= PROVIDERS
+    assert PROVIDERS.isdisjoint(PROVIDER_ALIASES)

@@ -6,13 +6,13 @@ import asyncio
 import gc
 import random
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from llmrouter_integrations.dispatch.drive import Dispatcher
-from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget
+from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget, Settlement
 from llmrouter_integrations.errors import (
     AllTargetsFailed,
     AttemptError,
@@ -132,7 +132,7 @@ class Bench:
         self.backends = {name: Scripted(s) for name, s in zip("abc", scripts, strict=False)}
         targets = tuple(PlanTarget(name, f"p-{name}", "m", f"g-{name}") for name in self.backends)
         self.plan = Plan(targets, timeout_s)
-        self.finished: list[Response] = []
+        self.settled: list[tuple[str, Response]] = []
         self.dispatcher = Dispatcher(
             backends=self.backends,
             state=self.state,
@@ -143,9 +143,9 @@ class Bench:
             rng=random.Random(0),
         )
 
-    def finish(self, response: Response) -> Response:
-        self.finished.append(response)
-        return replace(response, cost_usd=0.5)
+    def settle(self, target: PlanTarget, response: Response) -> Settlement:
+        self.settled.append((target.name, response))
+        return Settlement(response.usage, 0.5)
 
     def nothing_held(self) -> None:
         gc.collect()
@@ -158,21 +158,21 @@ Got = tuple[list[Chunk], Response]
 
 
 def complete(bench: Bench) -> Got:
-    return [], bench.dispatcher.complete(ASKED, bench.plan, bench.finish)
+    return [], bench.dispatcher.complete(ASKED, bench.plan, bench.settle)
 
 
 def acomplete(bench: Bench) -> Got:
-    return [], asyncio.run(bench.dispatcher.acomplete(ASKED, bench.plan, bench.finish))
+    return [], asyncio.run(bench.dispatcher.acomplete(ASKED, bench.plan, bench.settle))
 
 
 def stream(bench: Bench) -> Got:
-    chunks = list(bench.dispatcher.stream(ASKED, bench.plan, bench.finish))
+    chunks = list(bench.dispatcher.stream(ASKED, bench.plan, bench.settle))
     return chunks, last_response(chunks)
 
 
 def astream(bench: Bench) -> Got:
     async def collect() -> list[Chunk]:
-        return [c async for c in bench.dispatcher.astream(ASKED, bench.plan, bench.finish)]
+        return [c async for c in bench.dispatcher.astream(ASKED, bench.plan, bench.settle)]
 
     chunks = asyncio.run(collect())
     return chunks, last_response(chunks)
@@ -211,8 +211,9 @@ def test_the_answer_comes_from_the_first_that_can_give_it(
     assert response.target == outcomes[-1][0]
     assert response.provider == f"p-{response.target}"
     assert all(a.adjustments == (Adjustment("seed", "dropped"),) for a in response.attempts)
-    assert len(bench.finished) == 1
-    assert response.cost_usd == 0.5
+    ((settled, _),) = bench.settled
+    assert settled == response.target
+    assert response.cost_usd == response.attempts[-1].cost_usd == 0.5
     if chunks:
         assert chunks[:-1] == ANSWER, "nothing added, lost or from another target"
     bench.nothing_held()
@@ -238,7 +239,7 @@ def test_errors(
         get(bench)
     assert type(raised.value) is ending
     assert sum(len(backend.calls) for backend in bench.backends.values()) == calls
-    assert bench.finished == []
+    assert bench.settled == []
     if isinstance(raised.value, AllTargetsFailed | AttemptError):
         assert len(raised.value.attempts) == calls
     bench.nothing_held()
@@ -262,10 +263,10 @@ def test_a_second_attempt_has_only_the_time_that_is_left(get: Callable[[Bench], 
 def test_an_error_of_settling_is_the_callers_and_leaks_nothing(get: Callable[[Bench], Got]) -> None:
     bench = Bench([ANSWER])
 
-    def fails(_: Response) -> Response:
+    def fails(*_: Any) -> Settlement:
         raise LookupError("no price")
 
-    bench.finish = fails  # type: ignore[method-assign]  # a settle step with a bug
+    bench.settle = fails  # type: ignore[method-assign]  # a settle step with a bug
     with pytest.raises(LookupError):
         get(bench)
     bench.nothing_held()
@@ -294,7 +295,9 @@ def test_content_is_a_commitment(get: Callable[[Bench], Got], content: Chunk) ->
     assert interrupted.partial.target == "a"
     assert [a.outcome for a in interrupted.attempts] == ["interrupted"]
     assert bench.backends["b"].calls == []
-    assert bench.finished == []
+    ((settled, seen),) = bench.settled
+    assert (settled, seen.message) == ("a", interrupted.partial.message)
+    assert interrupted.partial.cost_usd == interrupted.attempts[-1].cost_usd == 0.5
     bench.nothing_held()
 
 
@@ -344,7 +347,7 @@ def test_what_comes_before_content_is_held_back(get: Callable[[Bench], Got]) -> 
 
 def test_a_stream_is_handed_on_as_it_comes() -> None:
     bench = Bench([ANSWER])
-    chunks = bench.dispatcher.stream(ASKED, bench.plan, bench.finish)
+    chunks = bench.dispatcher.stream(ASKED, bench.plan, bench.settle)
     assert bench.backends["a"].calls == [], "nothing is sent before somebody listens"
     assert next(chunks) == ID
     assert next(chunks) == text("4")
@@ -354,22 +357,22 @@ def test_a_stream_is_handed_on_as_it_comes() -> None:
 @pytest.mark.parametrize("read", [0, 1, 2, 4])
 def test_leaving_a_stream_early_closes_it(read: int) -> None:
     bench = Bench([ANSWER])
-    chunks = bench.dispatcher.stream(ASKED, bench.plan, bench.finish)
+    chunks = bench.dispatcher.stream(ASKED, bench.plan, bench.settle)
     for _ in range(read):
         next(chunks)
     chunks.close()  # type: ignore[attr-defined]  # an iterator to its reader, a generator in fact
-    assert bench.finished == []
+    assert bench.settled == []
     bench.nothing_held()
 
 
 @pytest.mark.parametrize("read", [0, 1, 2, 4])
 async def test_leaving_an_async_stream_early_closes_it(read: int) -> None:
     bench = Bench([ANSWER])
-    chunks = bench.dispatcher.astream(ASKED, bench.plan, bench.finish)
+    chunks = bench.dispatcher.astream(ASKED, bench.plan, bench.settle)
     for _ in range(read):
         await anext(chunks)
     await chunks.aclose()  # type: ignore[attr-defined]  # as above
-    assert bench.finished == []
+    assert bench.settled == []
     bench.nothing_held()
 
 
@@ -410,9 +413,9 @@ class Stuck(Scripted):
 
 async def use(bench: Bench, *, streamed: bool) -> None:
     if not streamed:
-        await bench.dispatcher.acomplete(ASKED, bench.plan, bench.finish)
+        await bench.dispatcher.acomplete(ASKED, bench.plan, bench.settle)
         return
-    async for _ in bench.dispatcher.astream(ASKED, bench.plan, bench.finish):
+    async for _ in bench.dispatcher.astream(ASKED, bench.plan, bench.settle):
         pass
 
 
@@ -434,7 +437,7 @@ async def test_cancellation_reaches_the_connection_and_the_caller(before: list[A
 async def test_cancellation_while_waiting() -> None:
     bench = Bench([[RateLimitedError("x", retry_after_s=7.0)], ANSWER])
     bench.dispatcher._asleep = asyncio.sleep
-    task = asyncio.create_task(bench.dispatcher.acomplete(ASKED, bench.plan, bench.finish))
+    task = asyncio.create_task(bench.dispatcher.acomplete(ASKED, bench.plan, bench.settle))
     await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -463,7 +466,7 @@ async def test_a_callers_own_timeout_is_not_ours() -> None:
     bench.backends["a"] = Stuck([[]])
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.02):
-            await bench.dispatcher.acomplete(ASKED, bench.plan, bench.finish)
+            await bench.dispatcher.acomplete(ASKED, bench.plan, bench.settle)
     assert bench.backends["b"].calls == []
     bench.nothing_held()
 
@@ -473,7 +476,7 @@ async def test_many_at_once_leave_no_task_behind() -> None:
     before = asyncio.all_tasks()
 
     async def one() -> str:
-        chunks = bench.dispatcher.astream(ASKED, bench.plan, bench.finish)
+        chunks = bench.dispatcher.astream(ASKED, bench.plan, bench.settle)
         return "".join([chunk.text async for chunk in chunks])
 
     assert await asyncio.gather(*[one() for _ in range(50)]) == ["42"] * 50

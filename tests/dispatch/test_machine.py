@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tenacity.wait import wait_exception, wait_fixed
 
 from llmrouter_integrations.dispatch.machine import dispatch
-from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget
+from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget, Settlement
 from llmrouter_integrations.dispatch.steps import (
     Answered,
     Broke,
@@ -33,6 +33,7 @@ from llmrouter_integrations.errors import (
     DeadlineExceeded,
     InvalidRequestError,
     MalformedToolCallError,
+    MisconfiguredTargetError,
     ModelNotFoundError,
     OverloadedError,
     QuotaExhaustedError,
@@ -58,6 +59,10 @@ def target(name: str, *, group: str = "", model: str = "", window: int | None = 
 
 
 A, B, C = target("a"), target("b"), target("c")
+
+
+def as_told(asked: PlanTarget, response: Response) -> Settlement:
+    return Settlement(response.usage, 0.25)
 
 
 @dataclass
@@ -93,6 +98,7 @@ def play(
     streamed: bool = False,
     call_s: float = 1.0,
     now: float = 1000.0,
+    first_token_s: float = 60.0,
 ) -> Played:
     """Answer each call in turn: with ANSWER, an error, a Break, or (seconds, any of these).
 
@@ -103,9 +109,10 @@ def play(
     """
     played, to_come = Played(), iter(results)
     machine = dispatch(
-        Plan(targets, timeout_s),
+        Plan(targets, timeout_s, first_token_s),
         state=state or MemoryState(),
         settings=using or DispatchSettings(),
+        settle=as_told,
         rng=random.Random(0),
         now=now,
         streamed=streamed,
@@ -131,7 +138,7 @@ def play(
                 result = result.error
             if shown_s > step.limits.first_token_s:
                 shown_s = step.limits.first_token_s
-                result = TargetTimeoutError("slow")
+                result = TargetTimeoutError("slow", phase="first_token" if streamed else "total")
             if isinstance(result, AttemptError):
                 now = began + shown_s
                 step = machine.send(Failed(now, result, DROPPED))
@@ -187,7 +194,8 @@ def test_the_model_that_answered_is_the_one_the_provider_names() -> None:
 
 MANY = [server() for _ in range(20)]
 SMALL, LARGE, UNKNOWN = target("s", window=8), target("l", window=32), target("u")
-TWIN = target("twin", model="m-a")
+ELSEWHERE = target("elsewhere", model="m-a")
+TWIN = replace(target("twin", model="m-a"), provider="p-a")
 
 
 @pytest.mark.parametrize(
@@ -214,10 +222,16 @@ TWIN = target("twin", model="m-a")
         ([ContextOverflowError("long")], [UNKNOWN, SMALL], "us", None),
         ([ContextOverflowError("x"), ContextOverflowError("y")], [SMALL, LARGE], "sl",
          ContextOverflowError),
-        # another model, not the same one at another provider
+        # another model or another provider, not the same model by the same provider again
         ([ContentFilteredError("no")], [A, TWIN, B], "ab", None),
         ([ContentFilteredError("no")], [A, TWIN], "a", ContentFilteredError),
+        ([ContentFilteredError("no")], [A, TWIN, ELSEWHERE], "ae", None),
         ([UnsupportedParameterError("seed")], [A, B], "ab", None),
+        ([UnsupportedParameterError("seed")], [A, TWIN, ELSEWHERE], "ae", None),
+        # ... unless it was refused before it was sent: that is this target's settings alone
+        ([UnsupportedParameterError("seed", sent=False)], [A, TWIN], "at", None),
+        ([MisconfiguredTargetError("no region", sent=False)], [A, B], "ab", None),
+        ([MisconfiguredTargetError("no region", sent=False)], [A], "a", AllTargetsFailed),
         # ... and whoever failed otherwise may be asked again
         ([server(), ContentFilteredError("no")], [A, B], "aba", None),
         ([server(), ContentFilteredError("no"), server()], [A, B], "aba", AllTargetsFailed),
@@ -245,7 +259,7 @@ def test_who_is_asked(
     streamed: bool,
 ) -> None:
     played = play(results, *targets, streamed=streamed)
-    assert "".join(played.calls) == calls.replace("twin", "t")
+    assert "".join(name[0] for name in played.calls) == calls
     if ending is None:
         assert played.response is not None, played.error
         assert played.response.target == played.calls[-1]
@@ -377,11 +391,67 @@ def test_a_probe_of_somebody_else_is_waited_for() -> None:
     assert play([], A, state=state, now=1006.0).response is not None
 
 
-def test_calls_are_bounded_however_long_the_plan() -> None:
+def test_a_healthy_target_is_asked_however_many_failed_before_it() -> None:
     plan = [target(f"t{n}") for n in range(30)]
-    played = play([AuthenticationError("no")] * 30, *plan)
-    assert len(played.calls) == DispatchSettings().max_calls
-    assert "gave up after 10 calls" in str(played.error)
+    played = play([AuthenticationError("no")] * 29, *plan)
+    assert played.response is not None
+    assert played.calls == [each.name for each in plan]
+
+
+def test_an_error_at_the_end_tells_when_somebody_has_rested() -> None:
+    played = play([AuthenticationError("no"), limited(20.0)], A, B, timeout_s=15.0)
+    assert isinstance(played.error, AllTargetsFailed)
+    assert played.error.retry_after_s == pytest.approx(20.0)
+    played = play([AuthenticationError("no"), (9.0, TargetTimeoutError("slow"))], A, B)
+    assert isinstance(played.error, AllTargetsFailed)
+    assert played.error.retry_after_s is None, "b may be asked at once"
+
+
+# -- places ---------------------------------------------------------------------------------------
+
+
+NARROW = replace(A, max_concurrency=1)
+
+
+def test_a_full_target_is_passed_over() -> None:
+    state = MemoryState()
+    assert state.admit("a", "g-a", 1000.0) is not None
+    played = play([], NARROW, B, state=state)
+    assert (played.calls, played.waits) == (["b"], [])
+
+
+def test_a_place_is_waited_for_where_nobody_else_has_one() -> None:
+    state = MemoryState()
+    held = state.admit("a", "g-a", 1000.0)
+    assert held is not None
+    machine = dispatch(
+        Plan((NARROW,), 60.0),
+        state=state,
+        settings=DispatchSettings(),
+        settle=as_told,
+        rng=random.Random(0),
+        now=1000.0,
+        streamed=False,
+    )
+    step: Any = next(machine)
+    assert isinstance(step, Wait)
+    assert 0.01 <= step.seconds <= 0.02
+    assert isinstance(machine.send(Woke(1000.02)), Wait)
+    state.record(held, Outcome(ok=True), 1000.03)
+    step = machine.send(Woke(1000.04))
+    assert isinstance(step, CallTarget)
+    machine.close()
+    assert state.snapshot().targets["a"].in_flight == 0
+
+
+def test_no_place_until_the_deadline() -> None:
+    state = MemoryState()
+    state.admit("a", "g-a", 1000.0)
+    played = play([], NARROW, state=state, timeout_s=1.0)
+    assert isinstance(played.error, AllTargetsFailed)
+    assert "a has as many calls under way as it may" in str(played.error)
+    assert played.error.retry_after_s is None
+    assert 1000.9 < played.ended_at <= 1001.0
 
 
 def test_no_retries_still_fails_over() -> None:
@@ -427,6 +497,81 @@ def test_a_deadline_cut_teaches_the_state_nothing() -> None:
     assert (health.failures, health.in_flight) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("hinted", "streamed"),
+    [
+        ({"first_token_s": 0.0}, True),
+        ({"first_token_s": 2.0}, True),
+        ({"timeout_s": 0.6}, False),
+        ({"timeout_s": 0.6}, True),
+    ],
+)
+def test_an_impatient_caller_sends_nobody_to_rest(hinted: dict[str, float], streamed: bool) -> None:
+    state = MemoryState()
+    slow = {"a": (9.0, ANSWER), "b": (0.1, ANSWER)}
+    for _ in range(5):
+        hasty = play(slow, A, B, state=state, streamed=streamed, **hinted)
+        assert [a.error_type for a in hasty.attempts][:1] == ["TargetTimeoutError"]
+    health = state.snapshot().targets["a"]
+    assert (health.failures, health.in_flight) == (0, 0)
+    assert play(slow, A, B, state=state, streamed=streamed).calls == ["a"]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("configured_s", [0.3, 60.0])
+def test_who_is_silent_for_as_long_as_configured_goes_to_rest(
+    streamed: bool, configured_s: float
+) -> None:
+    state = MemoryState()
+    using = DispatchSettings(timeout_s=configured_s, first_token_timeout_s=configured_s)
+    silent = {"a": (1e6, ANSWER), "b": (0.001, ANSWER)}
+    now, calls = 1000.0, []
+    for _ in range(3):
+        played = play(
+            silent, A, B, state=state, streamed=streamed, timeout_s=configured_s, using=using,
+            now=now,
+        )  # fmt: skip
+        now = played.ended_at
+        calls.append(played.calls)
+    assert calls == [["a", "b"], ["a", "b"], ["b"]]
+
+
+@pytest.mark.parametrize(
+    ("phase", "timeout_s", "failures"),
+    [
+        ("connect", 60.0, 1),
+        ("connect", 2.0, 0),
+        ("pool", 2.0, 0),
+        ("write", 60.0, 1),
+        ("write", 9.0, 0),
+        ("idle", 9.0, 1),
+        ("total", 40.0, 0),
+        ("total", 60.0, 1),
+    ],
+)
+def test_a_limit_counts_where_it_was_not_cut_short(
+    phase: Any, timeout_s: float, failures: int
+) -> None:
+    state = MemoryState()
+    played = play([TargetTimeoutError("slow", phase=phase)], A, B, state=state, timeout_s=timeout_s)
+    assert played.calls == ["a", "b"]
+    assert state.snapshot().targets["a"].failures == failures
+
+
+def test_a_providers_own_timeout_counts_however_hasty_the_caller() -> None:
+    state = MemoryState()
+    play([TargetTimeoutError("gateway", status=504)], A, B, state=state, timeout_s=2.0)
+    assert state.snapshot().targets["a"].failures == 1
+
+
+def test_what_was_never_sent_is_no_sign_of_health() -> None:
+    state = MemoryState()
+    play([OverloadedError("full")], A, state=state, timeout_s=1.5)
+    play([UnsupportedParameterError("seed", sent=False)], A, state=state, now=1010.0)
+    health = state.snapshot().targets["a"]
+    assert (health.reason, health.probing, health.in_flight) == ("OverloadedError", False, 0)
+
+
 def test_no_time_at_all() -> None:
     played = play([], A, timeout_s=0.0)
     assert isinstance(played.error, DeadlineExceeded)
@@ -456,6 +601,7 @@ def test_a_committed_stream_that_breaks_is_nobody_elses_to_continue() -> None:
     assert interrupted.usage == ANSWER.usage
     assert [a.outcome for a in interrupted.attempts] == ["error", "interrupted"]
     assert interrupted.attempts[1].usage == ANSWER.usage
+    assert interrupted.attempts[1].cost_usd == interrupted.partial.cost_usd == 0.25
     assert interrupted.partial.attempts == interrupted.attempts
     health = state.snapshot().targets["b"]
     assert (health.failures, health.in_flight) == (1, 0)
@@ -468,6 +614,7 @@ def test_a_stream_closes_its_breaker_with_its_first_content() -> None:
         Plan((A,), 60.0),
         state=state,
         settings=DispatchSettings(),
+        settle=as_told,
         rng=random.Random(0),
         now=1010.0,
         streamed=True,
@@ -508,6 +655,7 @@ def test_closing_hands_back_what_is_held(steps: int, ending: BaseException | Non
         Plan((A,), 60.0),
         state=state,
         settings=DispatchSettings(),
+        settle=as_told,
         rng=random.Random(0),
         now=1010.0,
         streamed=True,
@@ -531,6 +679,7 @@ def test_an_event_that_answers_no_call_is_refused() -> None:
         Plan((A,), 60.0),
         state=state,
         settings=DispatchSettings(),
+        settle=as_told,
         rng=random.Random(0),
         now=0.0,
         streamed=False,
@@ -549,9 +698,9 @@ class Watchful(MemoryState):
 
     held = 0
 
-    def admit(self, target: str, group: str, now: float) -> Any:
+    def admit(self, target: str, group: str, now: float, limit: int | None = None) -> Any:
         before = self.snapshot()
-        permit = super().admit(target, group, now)
+        permit = super().admit(target, group, now, limit)
         if permit is not None:
             assert before.cooling_until(target, group) <= now
             self.held += 1

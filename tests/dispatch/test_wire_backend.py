@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,7 +15,10 @@ from llmrouter_integrations.dispatch.backend import Call
 from llmrouter_integrations.dispatch.wire_backend import WireBackend
 from llmrouter_integrations.errors import (
     AttemptError,
+    ConfigurationError,
     InvalidRequestError,
+    MisconfiguredTargetError,
+    MissingExtraError,
     ProtocolViolationError,
     RateLimitedError,
     ServerError,
@@ -129,6 +134,9 @@ class Bench:
             clock=self.clock,
         )
 
+    def pass_s(self, seconds: float) -> None:
+        self.clock.now += seconds
+
 
 def complete(bench: Bench) -> str:
     return bench.backend.complete(bench.call).text
@@ -213,6 +221,80 @@ def test_a_request_that_is_no_json_is_the_requests_fault(get: Get) -> None:
         get(bench)
     assert raised.value.sent is False
     assert bench.sent == []
+
+
+@ALL
+@pytest.mark.parametrize(
+    "wrong", [ConfigurationError("no region"), MissingExtraError("AWS", "bedrock", "botocore")]
+)
+def test_a_wrong_set_up_is_the_targets_fault(get: Get, wrong: ConfigurationError) -> None:
+    bench = Bench([WHOLE], codec=Preparing(wrong))
+    with pytest.raises(MisconfiguredTargetError) as raised:
+        get(bench)
+    assert raised.value.message == str(wrong)
+    assert raised.value.__cause__ is wrong
+    assert raised.value.sent is False
+
+
+# -- what takes time before it is sent ---------------------------------------------------------------
+
+
+@ALL
+def test_what_encoding_took_is_not_there_for_sending(get: Get) -> None:
+    bench = Bench([FOUR, STOP], codec=Preparing(lambda: bench.pass_s(4.0)))
+    bench.call.limits = Limits(3.0, 3.0, 2.0)
+    with pytest.raises(TargetTimeoutError) as raised:
+        get(bench)
+    assert raised.value.sent is False
+    assert bench.sent == []
+
+
+@pytest.mark.parametrize("get", [acomplete, astream])
+def test_an_encoder_that_may_block_does_not_block_the_loop(get: Get) -> None:
+    threads: list[int] = []
+    bench = Bench(
+        [b"{}"], status=500, codec=Preparing(lambda: threads.append(threading.get_ident()))
+    )
+    with pytest.raises(ServerError):
+        get(bench)
+    assert len(bench.sent) == 1
+    assert threads != [threading.get_ident()]
+    assert bench.call.adjustments == (Adjustment("seed", "dropped"),)
+
+
+@pytest.mark.parametrize(("get", "phase"), [(acomplete, "total"), (astream, "first_token")])
+def test_an_encoder_that_blocks_for_too_long_is_left(get: Get, phase: str) -> None:
+    free = threading.Event()
+    bench = Bench([b"{}"], codec=Preparing(lambda: free.wait(5)))
+    bench.call.limits = Limits(0.05, 0.05, 2.0)
+
+    async def ask() -> None:
+        try:
+            if get is acomplete:
+                await bench.backend.acomplete(bench.call)
+            else:
+                await anext(bench.backend.astream(bench.call))
+        finally:
+            free.set()
+
+    with pytest.raises(TargetTimeoutError) as raised:
+        asyncio.run(ask())
+    assert (raised.value.phase, raised.value.sent) == (phase, False)
+    assert bench.sent == []
+
+
+def test_bedrock_may_block_only_where_it_must_look_for_credentials() -> None:
+    codec = registry.codec("bedrock")
+    own = {"access_key_id": "a", "secret_access_key": "b"}
+    found = [
+        WireBackend(codec, endpoint, Transport(trust_env=False))._encode_may_block
+        for endpoint in (
+            ENDPOINT,
+            replace(ENDPOINT, api_key=None),
+            replace(ENDPOINT, api_key=None, options=own),
+        )
+    ]
+    assert found == [False, True, False]
 
 
 # -- where a connection breaks ----------------------------------------------------------------------
@@ -343,6 +425,23 @@ class Careless:
     def finish(self) -> list[Chunk]:
         self._trip("finish")
         return []
+
+
+class Preparing(Careless):
+    """A codec that has to do something, or fails, before it can write a request."""
+
+    def __init__(self, prepare: Callable[[], object] | Exception) -> None:
+        super().__init__("nothing")
+        self.prepare = prepare
+
+    def encode_may_block(self, endpoint: Endpoint) -> bool:
+        return True
+
+    def encode(self, request: Request, endpoint: Endpoint, *, stream: bool) -> Encoded:
+        if isinstance(self.prepare, Exception):
+            raise self.prepare
+        self.prepare()
+        return super().encode(request, endpoint, stream=stream)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from tests.scripted import answer, chunks_of
 
 CITED = Citation("https://x", "T", "said", 0, 2, {"type": "web", "index": 1})
 THOUGHT = ReasoningPart("hm", "anthropic", "SIG")
+SIGNED = {"signature": "SIG", "model_provider": "anthropic"}
 CALL = ToolCallPart("c1", "look", '{"city":"Köln"}')
 IMAGE = ImagePart("iVBORw0KGgo=", media_type="image/png")
 
@@ -207,7 +208,7 @@ BLOCKS = [
     (
         (THOUGHT, TextPart("4")),
         [
-            {"type": "reasoning", "reasoning": "hm", "extras": {"signature": "SIG"}},
+            {"type": "reasoning", "reasoning": "hm", "extras": SIGNED},
             {"type": "text", "text": "4"},
         ],
     ),

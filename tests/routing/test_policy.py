@@ -7,7 +7,11 @@ import random
 import pytest
 
 from llmrouter_integrations.config import TargetConfig
-from llmrouter_integrations.errors import ContextOverflowError, NoCandidateError
+from llmrouter_integrations.errors import (
+    ContextOverflowError,
+    NoCandidateError,
+    UnknownHintError,
+)
 from llmrouter_integrations.hints import EMPTY, RoutingHints
 from llmrouter_integrations.messages import ImagePart, Message, Request, TextPart, Tool
 from llmrouter_integrations.routing.policy import decide
@@ -97,10 +101,78 @@ def test_a_target_is_left_out_with_its_reason(fields, request_, hints, reason):
         {"models": "openai/*"},
         {"providers": "openai"},
         {"exclude": "dear"},
+        {"pin": "CHEAP"},
+        {"models": "OpenAI/Cheap"},
+        {"models": "OPENAI:*"},
+        {"exclude": "Anthropic/Dear"},
+        {"providers": "OpenAI"},
+        {"exclude_providers": "Anthropic"},
     ],
 )
 def test_a_hint_may_name_a_target_in_any_usual_spelling(hints):
     assert choose(PAIR, hints=hints).plan == ("openai/cheap",)
+
+
+@pytest.mark.parametrize(
+    "hints",
+    [
+        {"exclude_providers": "gemini"},
+        {"exclude_providers": "Google_GenAI"},
+        {"exclude": "gemini/Pro"},
+        {"exclude": "GEMINI:*"},
+        {"exclude": "google/pro"},
+        {"providers": "openai"},
+        {"regions": "EU"},
+    ],
+)
+@pytest.mark.parametrize("written", ["google/pro", "gemini/Pro", "google-genai:pro"])
+def test_an_alias_and_another_case_mean_the_same(hints, written):
+    google = Target.build(
+        TargetConfig(model=written, quality=1.0, region="us"),
+        None,
+        provider="google",
+        quota_group="g",
+    )
+    eu = target("openai/cheap", region="eu", quality=0.1)
+    assert choose([google, eu], hints=hints).plan == ("openai/cheap",)
+
+
+@pytest.mark.parametrize(
+    ("hints", "complaint"),
+    [
+        ({"exclude": "openai/cheep"}, "exclude='openai/cheep' names no target; .*'openai/cheap'"),
+        ({"exclude": ["dear", "gpt-4o"]}, "exclude='gpt-4o' names no target"),
+        ({"exclude": "opnai/gpt-4o"}, "names no target"),
+        ({"exclude_providers": "opnai"}, "names no provider; did you mean 'openai'"),
+        ({"exclude_providers": "vllm"}, "exclude_providers='vllm' names no provider"),
+    ],
+)
+def test_an_exclusion_that_would_guard_nothing_is_an_error(hints, complaint):
+    with pytest.raises(UnknownHintError, match=complaint):
+        choose(PAIR, hints=hints)
+
+
+@pytest.mark.parametrize(
+    "hints",
+    [
+        {"exclude_providers": "groq"},
+        {"exclude_providers": "x_ai"},
+        {"exclude": "gemini/gemini-3.7-flash"},
+        {"exclude": "*mini*"},
+        {"exclude": "openai/gpt-*"},
+    ],
+)
+def test_what_is_excluded_need_not_be_configured_where_it_is_known(hints):
+    assert len(choose(PAIR, hints=hints).plan) == 2
+
+
+def test_a_pin_is_of_one_target_alone():
+    shared = [target("openai/m", name=name, quality=q) for name, q in (("a", 0.5), ("b", 0.9))]
+    decision = choose(shared, hints={"pin": "openai/m"})
+    assert decision.plan == ("b",)
+    assert decision.rejected["a"].startswith("another target is pinned")
+    named = [*shared, target("groq/m", name="openai/m", quality=0.1)]
+    assert choose(named, hints={"pin": "openai/m"}).plan == ("openai/m",)
 
 
 def test_nothing_left_names_every_candidate_with_its_reason():

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.scripted import ScriptedRouter
+
+
+@pytest.fixture
+def scripted():
+    return ScriptedRouter
