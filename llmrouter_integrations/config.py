@@ -30,11 +30,16 @@ __all__ = ["BoundTarget", "Protocol", "RouterConfig", "TargetConfig"]
 
 Protocol = Literal["openai-chat", "openai-responses", "anthropic", "gemini", "cohere", "bedrock"]
 
-_SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password|credential", re.IGNORECASE)
+_WRITTEN_OPTIONS = frozenset({"api_version", "location", "profile", "project", "region"})
+"""Options that stand in dumps and pickles; any other may be a secret."""
+
+_DAY_S = 86_400
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class TargetConfig(_Settings):
@@ -60,8 +65,9 @@ class TargetConfig(_Settings):
         quality: P(good answer), 0..1: one figure, or one per task; overrides what is known.
         abilities: Overrides of what it can do, such as ``{"tools": true, "input": ["text"]}``.
         max_concurrency: Most calls under way at once.
-        headers: Further HTTP headers to send.
+        headers: Further HTTP headers to send. Any may be a secret: dumps and pickles hold none.
         options: Settings of the protocol, such as Azure's ``api_version`` or Bedrock's ``region``.
+            Of these, dumps and pickles hold what is known to be no secret.
     """
 
     model: str = Field(min_length=1)
@@ -145,9 +151,13 @@ class TargetConfig(_Settings):
         """The model's name in the provider's own spelling."""
         return split_model(self.model)[1]
 
-    @field_serializer("headers", "options")
-    def _without_secrets(self, value: dict[str, Any]) -> dict[str, Any]:
-        return {k: v for k, v in value.items() if not _SECRET_NAME.search(k)}
+    @field_serializer("headers")
+    def _no_headers(self, _: dict[str, str]) -> dict[str, str]:
+        return {}
+
+    @field_serializer("options")
+    def _written_options(self, value: dict[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in value.items() if k in _WRITTEN_OPTIONS}
 
     def __getstate__(self) -> dict[Any, Any]:
         # A pickle may travel to a disk or a queue: what it leaves out is found again in the
@@ -155,8 +165,8 @@ class TargetConfig(_Settings):
         state = super().__getstate__()
         own = dict(state["__dict__"])
         own["api_key"] = None
-        own["headers"] = self._without_secrets(self.headers)
-        own["options"] = self._without_secrets(self.options)
+        own["headers"] = {}
+        own["options"] = self._written_options(self.options)
         return {**state, "__dict__": own}
 
 
@@ -188,7 +198,7 @@ class RouterConfig(_Settings):
     """Everything a :class:`~llmrouter_integrations.Router` can be told; the keys of the YAML file.
 
     Attributes:
-        models: The targets; none: those whose keys are in the environment.
+        models: The targets; None: those whose keys are in the environment.
         policy: "utility" (most expected value for the money) or "ordered" (as listed: failover).
         prefer: A preset of the prices of quality and of waiting.
         value_usd: What a good answer is worth, in dollars; overrides the preset's.
@@ -204,16 +214,16 @@ class RouterConfig(_Settings):
         hints: Hints for requests that bring none of their own.
     """
 
-    models: tuple[TargetConfig, ...] = ()
+    models: tuple[TargetConfig, ...] | None = None
     policy: Literal["utility", "ordered"] = "utility"
     prefer: Prefer = "balanced"
     value_usd: float | None = Field(default=None, ge=0)
-    timeout_s: float = Field(default=120.0, gt=0)
-    first_token_timeout_s: float = Field(default=60.0, gt=0)
-    idle_timeout_s: float = Field(default=30.0, gt=0)
+    timeout_s: float = Field(default=300.0, gt=0, le=_DAY_S)
+    first_token_timeout_s: float = Field(default=90.0, gt=0, le=_DAY_S)
+    idle_timeout_s: float = Field(default=60.0, gt=0, le=_DAY_S)
     max_retries: int = Field(default=1, ge=0)
-    cooldown_s: float = Field(default=1.0, gt=0)
-    max_cooldown_s: float = Field(default=60.0, gt=0)
+    cooldown_s: float = Field(default=1.0, gt=0, le=_DAY_S)
+    max_cooldown_s: float = Field(default=60.0, gt=0, le=_DAY_S)
     http: Literal["auto", "httpx", "aiohttp"] | None = None
     proxy: str | None = Field(default=None, repr=False)
     verify: bool | str = True
@@ -228,10 +238,20 @@ class RouterConfig(_Settings):
             raise ValueError(str(error)) from None
         return value
 
+    @field_validator("models")
+    @classmethod
+    def _not_none(cls, value: tuple[TargetConfig, ...] | None) -> Any:
+        if value is not None and not value:
+            raise ValueError(
+                "no models: name at least one, or leave `models` out for those whose keys are in "
+                "the environment"
+            )
+        return value
+
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         seen: set[str] = set()
-        for target in self.models:
+        for target in self.models or ():
             if target.name in seen:
                 raise ValueError(
                     f"two targets are named {target.name!r}; give one of them another `name`"
@@ -256,7 +276,7 @@ class RouterConfig(_Settings):
             ConfigurationError: Names the argument, what was wrong with it, and the nearest name.
         """
         try:
-            return cls(models=tuple(models or ()), **settings)
+            return cls(models=None if models is None else tuple(models), **settings)
         except ValidationError as error:
             raise _explain(error, None) from None
 
@@ -288,6 +308,8 @@ class RouterConfig(_Settings):
                 f"{path}: line 1: must be a mapping with keys such as `models`, "
                 f"not {type(data).__name__}"
             )
+        if "models" in data and data["models"] is None:
+            data["models"] = []  # a list with nothing left in it is not "no list"
         lines = _lines(tree)
         data = _fill(data, os.environ if env is None else env, path, lines, ())
         try:

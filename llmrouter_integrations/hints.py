@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -39,6 +40,9 @@ TASKS: tuple[Task, ...] = get_args(Task)
 @dataclass(frozen=True, slots=True)
 class RoutingHints:
     """What the caller said about a request. Every field is optional.
+
+    ``session``, ``hedge``, ``tenant`` and ``tags`` are kept in the decision and as yet change
+    nothing: they are for stickiness, hedging, budgets and the audit trail.
 
     Attributes:
         task: What kind of work it is; overrides what the router would infer.
@@ -182,12 +186,16 @@ def _number(low: float, high: float | None = None) -> Callable[[str, Any], Any]:
             number = float(value)
         except (TypeError, ValueError):
             number = float("nan")
-        if isinstance(value, bool) or not low <= number <= (high or float("inf")):
+        fits = math.isfinite(number) and low <= number <= (high or number)
+        if isinstance(value, bool) or not fits:
             span = f"between {low:g} and {high:g}" if high else f"of at least {low:g}"
             raise UnknownHintError(f"hint {name}={value!r} must be a number {span}")
         return number
 
     return check
+
+
+_DAY_S = 86_400
 
 
 def _names(name: str, value: Any) -> tuple[str, ...]:
@@ -225,8 +233,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "value_usd": _number(0),
     "min_quality": _number(0, 1),
     "max_cost_usd": _number(0),
-    "timeout_s": _number(0),
-    "first_token_timeout_s": _number(0),
+    "timeout_s": _number(0, _DAY_S),
+    "first_token_timeout_s": _number(0, _DAY_S),
     "models": _names,
     "exclude": _names,
     "providers": _names,

@@ -86,7 +86,9 @@ class Router:
         )
         catalog = Catalog.load()
         fleet = Fleet.assemble(
-            self.config.models or discover(catalog, env),
+            discover(catalog, env, keys_required=keys_required)
+            if self.config.models is None
+            else self.config.models,
             self._transport,
             catalog=catalog,
             env=env,

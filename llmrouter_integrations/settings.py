@@ -81,7 +81,7 @@ def config_from(
         said["models"] = tuple(models)
     base = config or RouterConfig()
     if api_key is not None:
-        said["models"] = _with_key(said.get("models", base.models), api_key)
+        said["models"] = _with_key(said.get("models", base.models) or (), api_key)
     return RouterConfig.of(**{**dict(base), **said}) if said else base
 
 
@@ -92,7 +92,7 @@ def models_from(value: Any) -> tuple[TargetConfig, ...]:
         ConfigurationError: One is not written as a target is; says which and how.
     """
     lone = isinstance(value, str | dict | TargetConfig)
-    return RouterConfig.of([value] if lone else value).models
+    return RouterConfig.of([value] if lone else value).models or ()
 
 
 def read_config(value: Any) -> RouterConfig:

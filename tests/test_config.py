@@ -53,6 +53,17 @@ def test_a_file_is_read_and_variables_are_filled_in(tmp_path):
         ),
         ("models:\n\n  - gpt\n", UnknownModelError, r"line 3: field models\[0\].model: 'gpt' must"),
         ("timeout_s: soon\n", ConfigurationError, "line 1: field timeout_s: .*valid number"),
+        ("timeout_s: .inf\n", ConfigurationError, "line 1: field timeout_s: .*finite number"),
+        ("timeout_s: 1e9\n", ConfigurationError, "line 1: field timeout_s: .*equal to 86400"),
+        ("idle_timeout_s: 1e12\n", ConfigurationError, "line 1: field idle_timeout_s: .*86400"),
+        ("value_usd: .inf\n", ConfigurationError, "line 1: field value_usd: .*finite number"),
+        (
+            "models:\n  - model: openai/a\n    quality: {code: .nan}\n",
+            ConfigurationError,
+            "line 3: .*finite number",
+        ),
+        ("models: []\n", ConfigurationError, "line 1: field models: no models: name at least one"),
+        ("models:\n#  - openai/a\n", ConfigurationError, "field models: no models"),
         ("timeout_s: 0\n", ConfigurationError, "line 1: field timeout_s: .*greater than 0"),
         ("hints:\n  tsk: code\n", ConfigurationError, "line 1: field hints: unknown hint 'tsk'"),
         (
@@ -110,20 +121,29 @@ def test_a_model_is_written_provider_slash_model(written, split):
 def test_constructor_arguments_complain_likewise():
     with pytest.raises(ConfigurationError, match="did you mean 'timeout_s'"):
         RouterConfig.of(["openai/a"], timout_s=3)
+    with pytest.raises(ConfigurationError, match="no models"):
+        RouterConfig.of([])
+
+
+def test_no_list_of_models_is_another_thing_than_an_empty_one():
+    assert RouterConfig().models is RouterConfig.of(None).models is None
+    assert RouterConfig(**RouterConfig().model_dump()) == RouterConfig()
 
 
 def test_secrets_are_in_no_repr_and_no_pickle_but_survive_a_copy():
     target = TargetConfig(
         model="openai/a",
         api_key="sk-secret",
-        headers={"Authorization": "Bearer sk-secret", "x-team": "a"},
-        options={"secret_access_key": "sk-secret", "region": "eu"},
+        headers={"Authorization": "Bearer sk-secret", "x-foo": "sk-secret"},
+        options={"secret_access_key": "sk-secret", "signed": "sk-secret", "region": "eu"},
     )
     config = RouterConfig(models=(target,), proxy="http://user:sk-secret@proxy:1")
     assert "sk-secret" not in repr(config)
     assert b"sk-secret" not in pickle.dumps(config)
     loaded = pickle.loads(pickle.dumps(config))
-    assert loaded.models[0].headers == {"x-team": "a"}
+    assert loaded.models[0].headers == {}
     assert loaded.models[0].options == {"region": "eu"}
-    assert copy.deepcopy(config).models[0].api_key.get_secret_value() == "sk-secret"
+    copied = copy.deepcopy(config).models[0]
+    assert copied.api_key.get_secret_value() == "sk-secret"
+    assert copied.headers == target.headers
     assert "sk-secret" not in config.model_dump_json()

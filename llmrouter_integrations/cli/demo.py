@@ -90,7 +90,8 @@ def demo(*, config: Config = None, as_json: AsJson = False) -> None:
 
     With --config: over the models configured there, simulated.
     """
-    models = MODELS if config is None else [t.model for t in RouterConfig.load(config).models]
+    configured = RouterConfig.load(config).models if config is not None else None
+    models = MODELS if configured is None else [target.model for target in configured]
     players = _Players()
     with ProviderSimulator() as providers:
         providers.default(players.answer)

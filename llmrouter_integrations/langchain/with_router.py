@@ -116,15 +116,20 @@ class ModelWithRouter(HintedChatModel):
 
     def _is_meant(self, router: Router, parts: tuple[Any, ...]) -> bool:
         """Whether the router at hand is the one to use, or parts of it have changed since."""
-        said = any(part is not None for part in parts[:4])
         made_of = _MADE.get(router)
-        if made_of is not None:
-            return made_of == parts or (not said and any(p is not None for p in made_of[:4]))
-        if said and self._made is None:
+        # without max_retries: LangChain's standard tests give it to every model they make
+        if all(part is None for part in parts[:4]):
+            return made_of is None or made_of == parts or any(p is not None for p in made_of[:4])
+        if made_of == parts:
+            return True
+        names_models = any(part is not None for part in parts[:2])
+        if made_of is not None and (names_models or all(part is None for part in made_of[:2])):
+            return False  # this model's own, or that of the one it is a copy of
+        if self._made is None or not names_models:
             raise ConfigurationError(
                 "give either a router, or what to make one of (models, config, api_key, policy)"
             )
-        return not said
+        return False
 
     def _resolve_model_profile(self) -> ModelProfile:
         return common_profile(self._engine().router.targets)

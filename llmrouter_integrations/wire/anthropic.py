@@ -6,6 +6,7 @@ What each model takes stands in ``claude.py``.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -40,8 +41,15 @@ from llmrouter_integrations.wire.claude import (
     thinking,
 )
 from llmrouter_integrations.wire.extra import extra_fields
-from llmrouter_integrations.wire.history import portable, split_system, tool_ids
+from llmrouter_integrations.wire.history import (
+    Reader,
+    nothing_in,
+    portable,
+    split_system,
+    tool_ids,
+)
 from llmrouter_integrations.wire.structured import CONTINUE, OPENING
+from llmrouter_integrations.wire.tool_names import ToolNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +63,7 @@ __all__ = ["AnthropicCodec"]
 
 VERSION: Final = "2023-06-01"
 TOOL_ID: Final = tool_ids(r"[a-zA-Z0-9_-]{1,64}", prefix="toolu_")
+TOOL_NAMES: Final = ToolNames(r"[a-zA-Z0-9_-]{1,128}")
 USER_AGENT: Final = f"llmrouter-integrations/{__version__}"
 
 UNKNOWN_PARAMETERS: Final = (
@@ -83,15 +92,19 @@ class AnthropicCodec:
         """Write the request; see :class:`~llmrouter_integrations.wire.base.Codec`."""
         rules = claude_rules(endpoint.model)
         issuer = issuer_of(endpoint)
-        history, changes = portable(request.messages, issuer=issuer, tool_id=TOOL_ID)
+        reader = _reader(issuer)
+        history, changes = portable(request.messages, reader)
         adjustments = list(changes)
         writer = BlockWriter(issuer, adjustments, thinks=rules.thinking != "none")
+        TOOL_NAMES.require(request.tools)
         offered = offer(request, endpoint, rules, writer)
-        system_parts, turns = split_system(history)
+        system_parts, turns = split_system(history, adjustments)
         system = _system(writer, system_parts)
         messages = _messages(writer, turns)
         if not messages and system:
             messages, system = [{"role": "user", "content": system}], []
+        if not messages:
+            raise nothing_in(request.messages, reader)
         max_tokens = _max_tokens(request, endpoint, rules, adjustments)
         thought = thinking(
             request,
@@ -170,6 +183,11 @@ class AnthropicCodec:
     def error(self, http: HttpResponse, endpoint: Endpoint) -> AttemptError:
         """Classify an answer whose status is not 2xx."""
         return classify(http, endpoint)
+
+
+@cache
+def _reader(issuer: str) -> Reader:
+    return Reader(issuer, TOOL_ID, TOOL_NAMES.respell, names=False, blanks=False)
 
 
 def _response(body: Any, endpoint: Endpoint) -> Response:

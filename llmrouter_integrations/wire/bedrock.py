@@ -38,7 +38,14 @@ from llmrouter_integrations.wire.bedrock_tools import tool_config
 from llmrouter_integrations.wire.checks import finished, json_body, malformed
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.extra import extra_fields
-from llmrouter_integrations.wire.history import portable, split_system, tool_ids
+from llmrouter_integrations.wire.history import (
+    Reader,
+    nothing_in,
+    portable,
+    split_system,
+    tool_ids,
+)
+from llmrouter_integrations.wire.tool_names import ToolNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +58,8 @@ if TYPE_CHECKING:
 __all__ = ["BedrockCodec"]
 
 TOOL_ID: Final = tool_ids(r"[a-zA-Z0-9_.:-]{1,64}", prefix="tooluse_")
+TOOL_NAMES: Final = ToolNames(r"[a-zA-Z0-9_-]{1,64}")
+READER: Final = Reader(ISSUER, TOOL_ID, TOOL_NAMES.respell, names=False, blanks=False)
 USER_AGENT: Final = f"llmrouter-integrations/{__version__}"
 
 SERVICE_TIERS: Final[Mapping[str, str]] = {
@@ -80,7 +89,7 @@ class BedrockCodec:
             MissingExtraError: A signature is needed and botocore is not installed.
         """
         rules = bedrock_rules(endpoint.model)
-        history, changes = portable(request.messages, issuer=ISSUER, tool_id=TOOL_ID)
+        history, changes = portable(request.messages, READER)
         adjustments = list(changes)
         abilities = endpoint.abilities
         writer = ConverseWriter(
@@ -88,11 +97,14 @@ class BedrockCodec:
             adjustments,
             hears=abilities is not None and abilities.takes("audio") is True,
         )
-        system_parts, turns = split_system(history)
+        system_parts, turns = split_system(history, adjustments)
         system = write_system(writer, system_parts)
         messages = write_messages(writer, turns, rules)
         if not messages and system:
             messages, system = [{"role": "user", "content": system}], []
+        if not messages:
+            raise nothing_in(request.messages, READER)
+        TOOL_NAMES.require(request.tools)
         tools = tool_config(request, endpoint, rules, writer)
         settings = converse_settings(request, endpoint, rules, adjustments)
         if rules.claude is not None:

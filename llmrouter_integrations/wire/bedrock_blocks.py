@@ -27,6 +27,7 @@ from llmrouter_integrations.wire.bedrock_models import (
     IMAGE_FORMATS,
     VIDEO_FORMATS,
 )
+from llmrouter_integrations.wire.history_parts import NO_CACHE_POINT
 from llmrouter_integrations.wire.media import media_type_of, split_data_url
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class ConverseWriter:
     def cache_point(self, ttl: str | None = None) -> list[dict[str, Any]]:
         """Write a cache point, if the model takes any."""
         if not self._rules.caches:
-            self.adjustments.append(Adjustment("cache point", "dropped", "the model takes none"))
+            self.adjustments.append(NO_CACHE_POINT)
             return []
         point: dict[str, Any] = {"type": "default"}
         if ttl == "1h" and self._rules.caches_tools:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmrouter_integrations.messages import Adjustment
 from llmrouter_integrations.wire.bedrock_blocks import kind_of
-from llmrouter_integrations.wire.structured import CONTINUE, OPENING
+from llmrouter_integrations.wire.structured import CONTINUE, OPENING, SEEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,6 @@ __all__ = [
     "write_system",
 ]
 
-SEEN: Final = "(seen)"
 SEE_DOCUMENT: Final = "See the document."
 
 

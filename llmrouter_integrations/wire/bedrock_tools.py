@@ -9,6 +9,7 @@ import orjson
 
 from llmrouter_integrations.messages import Adjustment, NativeTool, Tool
 from llmrouter_integrations.wire.claude_schema import closed_schema
+from llmrouter_integrations.wire.history_parts import NO_CACHE_POINT
 from llmrouter_integrations.wire.structured import (
     JSON_TOOL,
     JSON_TOOL_PURPOSE,
@@ -112,6 +113,8 @@ def _add(
     made.tools.append(written)
     if tool.cache and rules.caches_tools:
         made.tools.extend(writer.cache_point())
+    elif tool.cache:
+        writer.adjustments.append(NO_CACHE_POINT)
 
 
 def _output(

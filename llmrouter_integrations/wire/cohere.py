@@ -28,7 +28,7 @@ from llmrouter_integrations.wire.cohere_messages import ISSUER, MessageWriter
 from llmrouter_integrations.wire.cohere_parameters import write_parameters
 from llmrouter_integrations.wire.cohere_stream import CohereStream
 from llmrouter_integrations.wire.extra import extra_fields
-from llmrouter_integrations.wire.history import portable
+from llmrouter_integrations.wire.history import Reader, nothing_in, portable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CohereCodec"]
 
+READER: Final = Reader(ISSUER, names=False, cache_points=False)
 USER_AGENT: Final = f"llmrouter-integrations/{__version__}"
 
 
@@ -50,12 +51,14 @@ class CohereCodec:
 
     def encode(self, request: Request, endpoint: Endpoint, *, stream: bool) -> Encoded:
         """Write the request; see :class:`~llmrouter_integrations.wire.base.Codec`."""
-        history, changes = portable(request.messages, issuer=ISSUER)
+        history, changes = portable(request.messages, READER)
         adjustments = list(changes)
         body: dict[str, Any] = {"model": endpoint.model, "messages": []}
         instructions = write_parameters(body, request, endpoint, adjustments)
         writer = MessageWriter(adjustments, cites="response_format" not in body)
         body["messages"] = writer.write(history, instructions)
+        if not body["messages"]:
+            raise nothing_in(request.messages, READER)
         if writer.documents:
             body["documents"] = writer.documents
         if stream:

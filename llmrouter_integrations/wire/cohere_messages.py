@@ -73,7 +73,7 @@ class MessageWriter:
                     written.append({"role": role, "content": content})
         if instructions:
             written.insert(0, {"role": "system", "content": "\n\n".join(instructions)})
-        if all(item["role"] == "system" for item in written):
+        if all(item["role"] == "system" for item in written):  # or there is nothing at all
             for item in written:
                 item["role"] = "user"
         elif written[-1]["role"] == "assistant":

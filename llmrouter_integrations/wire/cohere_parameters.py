@@ -13,6 +13,7 @@ from llmrouter_integrations.messages import Adjustment, NativeTool
 from llmrouter_integrations.wire.claude import ANSWER_SHARE, BUDGETS
 from llmrouter_integrations.wire.claude_schema import closed_schema
 from llmrouter_integrations.wire.cohere_messages import ISSUER
+from llmrouter_integrations.wire.history_parts import NO_CACHE_POINT
 from llmrouter_integrations.wire.structured import (
     JSON_TOOL,
     JSON_TOOL_PURPOSE,
@@ -140,6 +141,8 @@ def _tools(
     for tool in request.tools:
         if not isinstance(tool, NativeTool):
             tools.append(_function(tool.name, tool.description, tool.parameters))
+            if tool.cache:
+                adjustments.append(NO_CACHE_POINT)
         elif tool.issuer in (ISSUER, endpoint.provider):
             tools.append({**tool.payload})
         else:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from llmrouter_integrations.messages import EMPTY_MAP
 from llmrouter_integrations.wire.effort import EFFORTS
-from llmrouter_integrations.wire.history import tool_ids
+from llmrouter_integrations.wire.history import Reader, tool_ids
 from llmrouter_integrations.wire.registry import provider
+from llmrouter_integrations.wire.tool_names import ToolNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Dialect", "dialect_of"]
 
 NONE: Final[frozenset[str]] = frozenset()
+_NOBODY: Final = Reader("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,14 @@ class Dialect:
         developer: Whether the developer role is known; else its turns are system turns.
         names: Whether messages may bear a name.
         text_parts: Whether several text parts in one message are taken; else they are joined.
-        alternate: Whether turns of one role must be joined.
+        system_first: Whether instructions must all stand before the conversation, and not by
+            themselves.
+        alternate: Whether user and assistant must then take turns, the user first and last.
+        bridges_results: Whether an answer must stand between tools' results and the user's turn.
         prefill: A field that tells an assistant's turn at the end to be continued.
         media: Of "image", "audio", "file", "video": what a user's message may hold.
         tool_id: Spells a tool-call id as it demands.
+        tool_names: The names of tools that it takes, where it is known to refuse others.
         native_tools: Whether tools of its own may stand among the functions.
         strict: Whether ``strict`` may be set on tools and schemas.
         required: Its word for "some tool must be called".
@@ -66,6 +72,7 @@ class Dialect:
         think_tags: Whether some of its models put their reasoning in ``<think>`` tags before the
             text.
         sends: Fields that are always sent.
+        reader: The same, as far as it concerns the history.
     """
 
     issuer: str = ""
@@ -81,10 +88,13 @@ class Dialect:
     developer: bool = False
     names: bool = True
     text_parts: bool = True
+    system_first: bool = False
     alternate: bool = False
+    bridges_results: bool = False
     prefill: str | None = None
     media: frozenset[str] = frozenset({"image", "audio", "file", "video"})
     tool_id: Callable[[str], str] | None = None
+    tool_names: ToolNames | None = None
     native_tools: bool = True
     strict: bool = True
     required: Literal["required", "any"] = "required"
@@ -105,6 +115,7 @@ class Dialect:
     cache_control: bool = False
     think_tags: bool = True
     sends: Mapping[str, Any] = EMPTY_MAP
+    reader: Reader = _NOBODY
 
 
 def _words(*names: str) -> frozenset[str]:
@@ -120,6 +131,7 @@ _LOGPROBS: Final = "logprobs top_logprobs"
 _GENERIC: Final = Dialect(reasoning_back="reasoning_content")
 """Any server that calls itself OpenAI-compatible: takes what it does not know, and ignores it."""
 
+_TOOL_NAMES: Final = ToolNames(r"[a-zA-Z0-9_-]{1,64}")
 _SAMPLING: Final = _words("temperature top_p", _PENALTIES, _LOGPROBS)
 _OPENAI: Final = Dialect(
     max_tokens="max_completion_tokens",
@@ -127,6 +139,9 @@ _OPENAI: Final = Dialect(
     max_stops=4,
     developer=True,
     media=frozenset(["image", "audio", "file"]),
+    # "string too long. Expected a string with maximum length 40" (newer models: 64)
+    tool_id=tool_ids(r"(?s:.{1,40})", prefix="call_"),
+    tool_names=_TOOL_NAMES,
     native_tools=False,
     efforts=(),
     think_tags=False,
@@ -149,15 +164,19 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         output="json_object",
         efforts=(),
     ),
-    # answers 422 (extra_forbidden) to a field it does not know, stream_options among them
+    # answers 422 (extra_forbidden) to a field it does not know, stream_options among them, and 400
+    # (code 3230, "Unexpected role") to instructions behind an answer and to a user behind a tool
     "mistral": Dialect(
         drops=_words("top_k", _LOGPROBS, _HOUSEKEEPING),
         renames={"seed": "random_seed"},
         max_temperature=1.5,
         stream_usage=False,
+        system_first=True,
+        bridges_results=True,
         prefill="prefix",
         media=frozenset(["image", "audio", "file"]),
         tool_id=tool_ids(r"[a-zA-Z0-9]{9}", length=9),
+        tool_names=_TOOL_NAMES,
         required="any",
         efforts=(),
         reasoning_back="thinking",
@@ -180,6 +199,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         max_stops=16,
         text_parts=False,
         media=NONE,
+        tool_names=_TOOL_NAMES,
         strict=False,
         output="json_object",
         efforts=(),
@@ -218,11 +238,13 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         media=NONE,
         efforts=(),
     ),
+    # 400: "After the (optional) system message(s), user and assistant roles should be alternating."
     "perplexity": Dialect(
         drops=_words("seed tools parallel_tool_calls", _LOGPROBS, _HOUSEKEEPING),
         stream_usage=False,
         names=False,
         text_parts=False,
+        system_first=True,
         alternate=True,
         media=frozenset(["image"]),
         strict=False,
@@ -337,7 +359,16 @@ def dialect_of(provider_id: str, model: str, form: str = "") -> Dialect:
     known = provider(provider_id)
     name = known.id if known else provider_id
     dialect = _DIALECTS.get(f"{name}-{form}" if form else name, _GENERIC)
-    dialect = replace(dialect, issuer=known.issuer if known else name)
+    issuer = known.issuer if known else name
+    tool_names = dialect.tool_names
+    reader = Reader(
+        issuer,
+        dialect.tool_id,
+        tool_names.respell if tool_names else None,
+        names=dialect.names,
+        cache_points=dialect.cache_control,
+    )
+    dialect = replace(dialect, issuer=issuer, reader=reader)
     family = "openai" if name == "azure" else name
     for of, pattern, changes in _MODELS:
         if of == family and not form and re.search(pattern, model):

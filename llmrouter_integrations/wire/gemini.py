@@ -40,7 +40,8 @@ from llmrouter_integrations.wire.gemini_contents import ContentWriter
 from llmrouter_integrations.wire.gemini_models import GeminiRules, gemini_rules, thinking_config
 from llmrouter_integrations.wire.gemini_stream import GeminiStream
 from llmrouter_integrations.wire.gemini_tools import offer
-from llmrouter_integrations.wire.history import portable, split_system
+from llmrouter_integrations.wire.history import Reader, nothing_in, portable, split_system
+from llmrouter_integrations.wire.tool_names import ToolNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
 __all__ = ["GeminiCodec"]
 
 USER_AGENT: Final = f"llmrouter-integrations/{__version__}"
+TOOL_NAMES: Final = ToolNames(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}")
+READER: Final = Reader(ISSUER, tool_name=TOOL_NAMES.respell, names=False, cache_points=False)
 MAX_STOPS: Final = 5
 MAX_TEMPERATURE: Final = 2.0
 MAX_SEED: Final = 2**31 - 1
@@ -79,17 +82,20 @@ class GeminiCodec:
     def encode(self, request: Request, endpoint: Endpoint, *, stream: bool) -> Encoded:
         """Write the request; see :class:`~llmrouter_integrations.wire.base.Codec`."""
         rules = gemini_rules(endpoint.model)
-        history, changes = portable(request.messages, issuer=ISSUER)
+        history, changes = portable(request.messages, READER)
         adjustments = list(changes)
         writer = ContentWriter(rules, adjustments)
-        system_parts, turns = split_system(history)
+        system_parts, turns = split_system(history, adjustments)
         system = _system(system_parts, adjustments)
         contents = writer.write(turns)
+        TOOL_NAMES.require(request.tools)
         offered = offer(request, endpoint, rules, adjustments)
         if offered.instruction:
             system.append({"text": offered.instruction})
         if not contents and system:
             contents, system = [{"role": "user", "parts": system}], []
+        if not contents:
+            raise nothing_in(request.messages, READER)
 
         body: dict[str, Any] = {"contents": contents}
         if system:

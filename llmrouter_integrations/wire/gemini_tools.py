@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmrouter_integrations.messages import Adjustment, NativeTool, Tool
 from llmrouter_integrations.wire.gemini_schema import gemini_schema
+from llmrouter_integrations.wire.history_parts import NO_CACHE_POINT
 from llmrouter_integrations.wire.structured import (
     JSON_TOOL,
     JSON_TOOL_PURPOSE,
@@ -59,6 +60,8 @@ def offer(
     for tool in request.tools:
         if not isinstance(tool, NativeTool):
             made.functions.append(_function(tool))
+            if tool.cache:
+                adjustments.append(NO_CACHE_POINT)
         elif tool.issuer in ("gemini", endpoint.provider):
             made.native.append({**tool.payload})
         else:

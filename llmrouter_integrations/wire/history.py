@@ -14,18 +14,25 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from llmrouter_integrations.errors import InvalidRequestError, UnsupportedParameterError
 from llmrouter_integrations.messages import (
     Adjustment,
-    AudioPart,
     CachePoint,
-    FilePart,
-    ImagePart,
     Message,
-    OpaquePart,
-    ReasoningPart,
     TextPart,
     ToolCallPart,
     ToolResultPart,
+)
+from llmrouter_integrations.wire.history_parts import (
+    Changes,
+    Reader,
+    foreign_call,
+    foreign_text,
+    has_content,
+    keeps,
+    respelled,
+    says,
+    strip_message,
 )
 
 if TYPE_CHECKING:
@@ -33,41 +40,70 @@ if TYPE_CHECKING:
 
     from llmrouter_integrations.messages import Part
 
-__all__ = ["NO_RESULT", "merge_roles", "portable", "split_system", "tool_ids"]
+__all__ = [
+    "NO_RESULT",
+    "Reader",
+    "merge_roles",
+    "nothing_in",
+    "portable",
+    "result_as_text",
+    "split_system",
+    "tool_ids",
+]
 
 NO_RESULT: Final = "No result was recorded for this tool call."
 """What the model reads where a tool call never got its result."""
 
 
 def portable(
-    messages: tuple[Message, ...],
-    *,
-    issuer: str,
-    drop_foreign_reasoning: bool = True,
-    tool_id: Callable[[str], str] | None = None,
+    messages: tuple[Message, ...], reader: Reader
 ) -> tuple[list[Message], tuple[Adjustment, ...]]:
-    """Give the history in a form that ``issuer`` takes, with what had to be changed.
+    """Give the history in a form that its reader takes, with what had to be changed.
 
     Args:
         messages: The conversation, oldest first.
-        issuer: Who will read it: reasoning, signatures, file ids and opaque parts of others go.
-        drop_foreign_reasoning: False keeps the words of others' reasoning, without signatures.
-        tool_id: Spells a tool-call id as the target wants it. Must be deterministic, and leave
-            its own answers alone; see :func:`tool_ids`.
+        reader: Who will read it.
 
     Returns:
-        The messages, in which every tool call has a unique id and exactly one result, in the
-        order of the calls, in the tool turns right behind it; and one adjustment per kind of
-        change. Where nothing is to do the messages are the very same objects.
+        The messages, none of them empty, in which every tool call has a unique id and exactly one
+        result, in the order of the calls, in the tool turns right behind it; and one adjustment
+        per kind of change. Where nothing is to do the messages are the very same objects.
+
+    Raises:
+        InvalidRequestError: There is nothing in it, or nothing to answer: the user's last turn,
+            behind an answer, is empty.
+        UnsupportedParameterError: The same, of a turn whose parts this reader cannot read.
     """
-    if _is_portable(messages, issuer, drop_foreign_reasoning, tool_id):
+    if messages and _is_portable(messages, reader):
         return list(messages), ()
-    changes = _Changes()
-    stripped = [
-        _strip_message(message, issuer, drop_foreign_reasoning, changes) for message in messages
-    ]
-    paired = _pair(stripped, tool_id, changes)
-    return [message for message in paired if _has_content(message)], changes.adjustments()
+    changes = Changes()
+    stripped: list[Message] = []
+    for message in messages:
+        left = strip_message(message, reader, changes)
+        if has_content(left, reader):
+            stripped.append(left)
+        else:
+            changes.add("messages", "dropped", "turns with nothing in them")
+    paired = _pair(stripped, reader.tool_id, changes)
+    kept = [message for message in paired if has_content(message, reader)]
+    if not kept or (kept[-1].role == "assistant" and messages[-1].role == "user"):
+        raise nothing_in(messages, reader)
+    return kept, changes.adjustments()
+
+
+def nothing_in(messages: Sequence[Message], reader: Reader) -> InvalidRequestError:
+    """Make the error for a conversation of which nothing is left to answer."""
+    if not messages:
+        return InvalidRequestError("messages is empty; give at least one message", sent=False)
+    last = messages[-1]
+    which = f"messages[{len(messages) - 1}] ({last.role})"
+    if has_content(last, reader):
+        return UnsupportedParameterError(
+            f"{which} holds nothing that {reader.issuer} can read",
+            parameter="messages",
+            sent=False,
+        )
+    return InvalidRequestError(f"{which} is empty: there is nothing to answer", sent=False)
 
 
 def merge_roles(messages: Sequence[Message]) -> list[Message]:
@@ -82,15 +118,29 @@ def merge_roles(messages: Sequence[Message]) -> list[Message]:
     return merged
 
 
-def split_system(messages: Sequence[Message]) -> tuple[tuple[Part, ...], list[Message]]:
-    """Part the instructions (every system and developer turn, in order) from the conversation."""
+def split_system(
+    messages: Sequence[Message], adjustments: list[Adjustment]
+) -> tuple[tuple[Part, ...], list[Message]]:
+    """Part the instructions (every system and developer turn, in order) from the conversation.
+
+    Args:
+        messages: The conversation.
+        adjustments: Gets a word on instructions given in mid-conversation, which then stand
+            before it.
+    """
     system: list[Part] = []
     rest: list[Message] = []
+    moved = False
     for message in messages:
         if message.role == "system" or message.role == "developer":  # noqa: PLR1714  (faster than a set)
             system.extend(message.parts)
+            moved = moved or bool(rest)
         else:
             rest.append(message)
+    if moved:
+        adjustments.append(
+            Adjustment("system", "translated", "what was said in mid-conversation, to its front")
+        )
     return tuple(system), rest
 
 
@@ -112,36 +162,38 @@ def tool_ids(pattern: str, *, length: int = 24, prefix: str = "") -> Callable[[s
     return respell
 
 
-def _is_portable(
-    messages: tuple[Message, ...],
-    issuer: str,
-    drop_foreign_reasoning: bool,
-    tool_id: Callable[[str], str] | None,
-) -> bool:
+def _is_portable(messages: tuple[Message, ...], reader: Reader) -> bool:
     """Whether :func:`portable` would change nothing; one pass, nothing built."""
+    issuer, tool_id, blanks = reader.issuer, reader.tool_id, reader.blanks
     seen: set[str] = set()
     waiting: list[str] = []  # ids of calls of the last assistant turn, still without result
     for message in messages:
         role = message.role
         if waiting and role != "tool":
             return False
+        if message.name is not None and not reader.names and role != "tool":
+            return False
         called: list[str] = []
         content = False
         for part in message.parts:
             kind = type(part)
             if kind is CachePoint:
+                if not reader.cache_points:
+                    return False
                 continue
             if isinstance(part, TextPart):
-                if role == "tool" or _foreign_text(part, issuer):
+                if role == "tool" or foreign_text(part, issuer):
                     return False
-                content = content or bool(part.text or part.signature)
+                content = content or says(part, blanks=blanks)
                 continue
             content = True
             if isinstance(part, ToolResultPart):
                 if not waiting or waiting[0] != part.tool_call_id:
                     return False
                 del waiting[0]
-                if not all(_keeps(inner, issuer, drop_foreign_reasoning) for inner in part.content):
+                if respelled(part.name, reader) != part.name:
+                    return False
+                if not all(keeps(inner, reader) for inner in part.content):
                     return False
             elif isinstance(part, ToolCallPart):
                 call_id = part.id
@@ -149,125 +201,17 @@ def _is_portable(
                     return False
                 if tool_id is not None and tool_id(call_id) != call_id:
                     return False
-                if _foreign_call(part, issuer):
+                if foreign_call(part, issuer) or respelled(part.name, reader) != part.name:
                     return False
                 seen.add(call_id)
                 called.append(call_id)
-            elif role == "tool" or not _keeps(part, issuer, drop_foreign_reasoning):
+            elif role == "tool" or not keeps(part, reader):
                 return False
         if not content:
             return False
         if called:
             waiting = called
     return not waiting
-
-
-def _foreign(of: str | None, issuer: str) -> bool:
-    return of is not None and of != issuer
-
-
-def _foreign_text(part: TextPart, issuer: str) -> bool:
-    return _foreign(part.issuer, issuer) and bool(part.signature or part.item_id or part.citations)
-
-
-def _foreign_call(part: ToolCallPart, issuer: str) -> bool:
-    return _foreign(part.issuer, issuer) and bool(part.signature or part.item_id)
-
-
-def _keeps(part: Part, issuer: str, drop_foreign_reasoning: bool) -> bool:
-    """Whether :func:`_strip` would leave the part as it is."""
-    if isinstance(part, TextPart):
-        return not _foreign_text(part, issuer)
-    if isinstance(part, ToolCallPart):
-        return not _foreign_call(part, issuer)
-    if isinstance(part, OpaquePart):
-        return part.issuer == issuer
-    if isinstance(part, ReasoningPart):
-        if not _foreign(part.issuer, issuer):
-            return True
-        bound = part.signature or part.redacted or part.item_id or part.raw
-        return not (drop_foreign_reasoning or bound)
-    if isinstance(part, ImagePart | AudioPart | FilePart):
-        return part.file_id is None or not _foreign(part.issuer, issuer)
-    return True
-
-
-class _Changes:
-    """What was changed: each kind once, with the issuers concerned."""
-
-    def __init__(self) -> None:
-        self._seen: dict[tuple[str, str, str], set[str]] = {}
-
-    def add(self, parameter: str, action: str, detail: str, issuer: str | None = None) -> None:
-        issuers = self._seen.setdefault((parameter, action, detail), set())
-        if issuer is not None:
-            issuers.add(issuer)
-
-    def adjustments(self) -> tuple[Adjustment, ...]:
-        return tuple(
-            Adjustment(
-                parameter,
-                "dropped" if action == "dropped" else "translated",
-                f"{detail} ({', '.join(sorted(issuers))})" if issuers else detail,
-            )
-            for (parameter, action, detail), issuers in self._seen.items()
-        )
-
-
-def _strip_message(
-    message: Message, issuer: str, drop_foreign_reasoning: bool, changes: _Changes
-) -> Message:
-    parts = _strip_parts(message.parts, issuer, drop_foreign_reasoning, changes)
-    return message if parts is message.parts else replace(message, parts=parts)
-
-
-def _strip_parts(
-    parts: tuple[Part, ...], issuer: str, drop_foreign_reasoning: bool, changes: _Changes
-) -> tuple[Part, ...]:
-    kept: list[Part] = []
-    same = True
-    for part in parts:
-        new = part
-        if isinstance(part, ToolResultPart):
-            content = _strip_parts(part.content, issuer, drop_foreign_reasoning, changes)
-            if content is not part.content:
-                new = replace(part, content=content)
-        elif not _keeps(part, issuer, drop_foreign_reasoning):
-            stripped = _strip(part, drop_foreign_reasoning, changes)
-            if stripped is None:
-                same = False
-                continue
-            new = stripped
-        same = same and new is part
-        kept.append(new)
-    return parts if same else tuple(kept)
-
-
-def _strip(part: Part, drop_foreign_reasoning: bool, changes: _Changes) -> Part | None:
-    """What is left of a part for anyone but its issuer."""
-    if isinstance(part, TextPart):
-        if part.signature:
-            changes.add("signature", "dropped", "only its issuer can verify it", part.issuer)
-        return TextPart(part.text)
-    if isinstance(part, ToolCallPart):
-        if part.signature:
-            changes.add("signature", "dropped", "only its issuer can verify it", part.issuer)
-        return ToolCallPart(part.id, part.name, part.arguments)
-    if isinstance(part, ReasoningPart):
-        if drop_foreign_reasoning or not part.text:
-            changes.add("reasoning", "dropped", "only its issuer can read it back", part.issuer)
-            return None
-        changes.add("reasoning", "translated", "its words without the signature", part.issuer)
-        return ReasoningPart(part.text, part.issuer)
-    if isinstance(part, OpaquePart):
-        changes.add("opaque part", "dropped", "only its issuer can read it back", part.issuer)
-        return None
-    if isinstance(part, ImagePart | AudioPart | FilePart):
-        if part.data is None and part.url is None and not getattr(part, "text", None):
-            changes.add("file_id", "dropped", "the file is stored at its issuer", part.issuer)
-            return None
-        return replace(part, file_id=None)
-    return part
 
 
 class _Call:
@@ -283,7 +227,7 @@ class _Call:
 
 
 def _pair(
-    messages: list[Message], tool_id: Callable[[str], str] | None, changes: _Changes
+    messages: list[Message], tool_id: Callable[[str], str] | None, changes: Changes
 ) -> Iterable[Message]:
     """Bring every result behind its call, make ids unique, fill gaps, free the orphans."""
     calls: dict[int, list[_Call]] = {}  # by turn
@@ -313,7 +257,7 @@ def _pair(
                     )
                 else:
                     changes.add("tool result", "translated", "to user text: it has no call")
-                    stays.extend(_as_text(part))
+                    stays.extend(result_as_text(part))
             elif isinstance(part, CachePoint) and last is not None:
                 last.result.append(part)
             else:
@@ -331,7 +275,7 @@ def _pair(
             yield Message("tool", tuple(_results(calls[turn], changes)))
 
 
-def _results(calls: list[_Call], changes: _Changes) -> Iterable[Part]:
+def _results(calls: list[_Call], changes: Changes) -> Iterable[Part]:
     for call in calls:
         if call.result:
             yield from call.result
@@ -352,17 +296,10 @@ def _unique(wanted: str, taken: set[str], tool_id: Callable[[str], str] | None) 
     return free
 
 
-def _as_text(orphan: ToolResultPart) -> Iterable[Part]:
-    if not orphan.content:
+def result_as_text(result: ToolResultPart) -> Iterable[Part]:
+    """Tell a tool's result in words; nothing where there is none."""
+    if not result.content:
         return
-    yield TextPart(f"Result of the tool {orphan.name or orphan.tool_call_id or 'call'}:\n")
-    yield from orphan.content
-
-
-def _has_content(message: Message) -> bool:
-    return any(
-        bool(part.text or part.signature)
-        if isinstance(part, TextPart)
-        else not isinstance(part, CachePoint)
-        for part in message.parts
-    )
+    what = "Error" if result.is_error else "Result"
+    yield TextPart(f"{what} of the tool {result.name or result.tool_call_id or 'call'}:\n")
+    yield from result.content

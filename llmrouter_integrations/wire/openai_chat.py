@@ -94,7 +94,7 @@ class OpenAIChatCodec:
         http = HttpRequest(
             "POST", _url(endpoint), _headers(endpoint, dialect), orjson.dumps(body, default=dict)
         )
-        return Encoded(http, tuple(adjustments))
+        return Encoded(http, tuple(dict.fromkeys(adjustments)) if adjustments else ())
 
     def decode(self, http: HttpResponse, endpoint: Endpoint) -> Response:
         """Read a whole answer; see :class:`~.base.Codec`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from llmrouter_integrations.errors import UnsupportedParameterError
@@ -18,8 +19,9 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from llmrouter_integrations.wire.history import merge_roles, portable
+from llmrouter_integrations.wire.history import portable
 from llmrouter_integrations.wire.media import base64_text, media_type_of
+from llmrouter_integrations.wire.openai_turns import bridge_results, order_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from llmrouter_integrations.wire.dialects import Dialect
 
 __all__ = ["write_messages"]
+
+_NOT_IN_A_NAME = re.compile(r"[\s<|\\/>]+")
+_MOST_OF_A_NAME = 64
 
 
 def write_messages(
@@ -45,13 +50,13 @@ def write_messages(
         instructions: What to say at the end of the instructions besides.
 
     Raises:
+        InvalidRequestError: There is nothing in it to answer.
         UnsupportedParameterError: An image, sound, file or video that cannot be sent there at
             all. Leaving it out would leave the question without its subject.
     """
-    history, changes = portable(messages, issuer=dialect.issuer, tool_id=dialect.tool_id)
+    history, changes = portable(messages, dialect.reader)
     adjustments.extend(changes)
-    if dialect.alternate:
-        history = merge_roles(history)
+    history = order_turns(history, dialect, adjustments)
     writer = _Writer(dialect, adjustments)
     written: list[dict[str, Any]] = []
     for message in history:
@@ -69,9 +74,11 @@ def write_messages(
                 item = {"role": role, "content": parts[0].text}
             else:
                 item = {"role": role, "content": writer.content(parts)}
-        if message.name is not None and dialect.names:
-            item["name"] = message.name
+        if message.name is not None:
+            item["name"] = writer.name(message.name)
         written.append(item)
+    if dialect.bridges_results:
+        written = bridge_results(written)
     if dialect.prefill and written and written[-1]["role"] == "assistant":
         written[-1][dialect.prefill] = True
     if instructions:
@@ -100,6 +107,13 @@ class _Writer:
         self.dialect = dialect
         self.adjustments = adjustments
 
+    def name(self, said: str) -> str:
+        """Spell the name of who speaks as OpenAI demands it."""
+        name = _NOT_IN_A_NAME.sub("_", said)[:_MOST_OF_A_NAME]
+        if name != said:
+            self._adjust("name", "spelled as the API takes it", action="translated")
+        return name
+
     def content(self, parts: Sequence[Part]) -> str | list[dict[str, Any]]:
         """Write what a user or the instructions say."""
         written: list[dict[str, Any]] = []
@@ -108,7 +122,7 @@ class _Writer:
                 if part.text:
                     written.append({"type": "text", "text": part.text})
             elif isinstance(part, CachePoint):
-                if self.dialect.cache_control and written:
+                if written:
                     mark = {"type": "ephemeral"}
                     written[-1]["cache_control"] = {**mark, "ttl": part.ttl} if part.ttl else mark
             elif isinstance(part, OpaquePart):

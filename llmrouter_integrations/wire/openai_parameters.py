@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmrouter_integrations.messages import Adjustment, NativeTool
 from llmrouter_integrations.wire.effort import nearest_effort
+from llmrouter_integrations.wire.history_parts import NO_CACHE_POINT
 from llmrouter_integrations.wire.openai_schema import strict_schema
 from llmrouter_integrations.wire.structured import call_instruction, json_instruction
 
@@ -225,6 +226,8 @@ class _Parameters:
         if "tools" in dialect.drops or (abilities is not None and abilities.tools is False):
             self._drop("tools", "this model calls none")
             return
+        if dialect.tool_names is not None:
+            dialect.tool_names.require(request.tools)
         written: list[Any] = []
         for tool in request.tools:
             if not isinstance(tool, NativeTool):
@@ -259,6 +262,8 @@ class _Parameters:
         written: dict[str, Any] = {"type": "function", "function": function}
         if tool.cache and self.dialect.cache_control:
             written["cache_control"] = {"type": "ephemeral"}
+        elif tool.cache:
+            self.adjustments.append(NO_CACHE_POINT)
         return written
 
     def _strict(self, holder: dict[str, Any], key: str, *, strict: bool, of: str) -> None:

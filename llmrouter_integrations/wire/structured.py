@@ -14,6 +14,7 @@ __all__ = [
     "JSON_TOOL",
     "JSON_TOOL_PURPOSE",
     "OPENING",
+    "SEEN",
     "call_instruction",
     "fits_tool",
     "json_instruction",
@@ -31,6 +32,8 @@ CONTINUE: Final = (
 """The user's turn after an answer begun for a model that takes no such thing."""
 OPENING: Final = "(The conversation begins here.)"
 """The user's turn before a conversation that the assistant opens."""
+SEEN: Final = "(seen)"
+"""The assistant's turn between tools' results and the user, where one must stand there."""
 
 
 def fits_tool(output: OutputFormat) -> bool:

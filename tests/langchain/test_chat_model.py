@@ -86,11 +86,36 @@ def test_one_key_for_the_targets_of_one_provider():
         ({"config": "/no/such/file.yaml"}, ConfigurationError, "file.yaml"),
         ({"config": {"polcy": "ordered"}}, ConfigurationError, "'policy'"),
         ({"router": ScriptedRouter(), "models": [TERRA]}, ConfigurationError, "either a router"),
+        (
+            {"router": RoutedChatModel(models=[TERRA]).router, "policy": "ordered"},
+            ConfigurationError,
+            "either a router",
+        ),
     ],
 )
 def test_bad_arguments_are_told_at_once(arguments, error, said):
     with pytest.raises(error, match=said):
         RoutedChatModel(**arguments)
+
+
+def test_copies_have_a_router_of_their_settings(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-1")
+    for llm in (RoutedChatModel(max_retries=3), RoutedChatModel(models=[TERRA], max_retries=3)):
+        copied = llm.model_copy(update={"max_retries": 5})
+        assert copied._engine().router.config.max_retries == 5
+        assert llm._engine().router.config.max_retries == 3
+        other = llm.model_copy(update={"policy": "ordered"})
+        assert other._engine().router.config.policy == "ordered"
+
+
+def test_a_given_router_keeps_its_settings():
+    router = RoutedChatModel(models=[TERRA], max_retries=1).router
+    llm = RoutedChatModel(router=router, max_retries=5)
+    assert llm._engine().router is router
+    assert router.config.max_retries == 1
+    llm.policy = "ordered"
+    with pytest.raises(ConfigurationError, match="either a router"):
+        llm.invoke("hi")
 
 
 # -- one call --------------------------------------------------------------------------------

@@ -132,11 +132,13 @@ def test_a_transport_forgotten_unclosed_closes_itself(server, post, limits):
 
 
 def test_a_process_that_closes_nothing_ends_silently(server):
+    # asyncio's debug mode also tells of slow steps, such as loading certificates on a busy machine
     program = f"""
-import asyncio
+import asyncio, logging
 from llmrouter_integrations.http_messages import HttpRequest
 from llmrouter_integrations.transport import Limits, Transport
 
+logging.getLogger("asyncio").addFilter(lambda record: "took" not in record.msg)
 limits, request = Limits(5, 5, 5), HttpRequest("GET", "{server.url}")
 transport = Transport(trust_env=False)
 print(transport.send(request, limits).status)

@@ -167,6 +167,7 @@ def test_a_plain_request_in_full():
         "stream": True,
     }
     assert [(a.parameter, a.action) for a in encoded.adjustments] == [
+        ("system", "translated"),
         ("stop", "dropped"),
         ("service_tier", "translated"),
         ("store", "dropped"),

@@ -9,7 +9,6 @@ from llmrouter_integrations.catalog.model import Abilities
 from llmrouter_integrations.errors import UnsupportedParameterError
 from llmrouter_integrations.messages import (
     AudioPart,
-    CachePoint,
     FilePart,
     ImagePart,
     Message,
@@ -177,7 +176,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}
     ],
 )
 def test_how_a_part_is_written(part, written):
-    (message,), adjustments = messages(user("q", part, CachePoint()))
+    (message,), adjustments = messages(user("q", part))
     assert message["content"] == [{"type": "text", "text": "q"}, written]
     assert adjustments == ()
 

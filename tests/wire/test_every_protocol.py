@@ -1,9 +1,22 @@
 """What holds of every protocol alike: nothing said is lost without a word, nothing is sent to fail."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
-from llmrouter_integrations.messages import Message, Request, TextPart
+from llmrouter_integrations.errors import InvalidRequestError, UnsupportedParameterError
+from llmrouter_integrations.messages import (
+    CachePoint,
+    ImagePart,
+    Message,
+    ReasoningPart,
+    Request,
+    TextPart,
+    Tool,
+    ToolCallPart,
+    ToolResultPart,
+)
 from llmrouter_integrations.wire.base import Endpoint
 from llmrouter_integrations.wire.inbound import request_from
 from llmrouter_integrations.wire.registry import codec
@@ -17,7 +30,13 @@ TARGETS = {
     "bedrock": ("bedrock", "amazon.nova-2-lite-v1:0"),
 }
 OTHERS = ("anthropic", "gemini", "cohere", "bedrock")
-HI = Message("user", (TextPart("hi"),))
+
+
+def said(role, text):
+    return Message(role, (TextPart(text),))
+
+
+HI = said("user", "hi")
 
 
 def encode(request, protocol, provider=None, model=None):
@@ -114,3 +133,128 @@ def test_no_temperature_is_hotter_than_the_vendor_takes(protocol, provider, mode
     body, told = encode(Request((HI,), temperature=1.7), protocol, provider, model)
     assert (body[place] if place else body)["temperature"] == 1
     assert told == {"translated temperature"}
+
+
+TOOL_CALL = Message("assistant", (ToolCallPart("call_1", "weather", "{}"),))
+RESULT = Message("tool", (ToolResultPart("call_1", (TextPart("sunny"),), "weather"),))
+NAMES_KNOWN = ("openai-chat",)
+MARKS_KNOWN = ("anthropic", "bedrock")
+SYSTEM_APART = ("anthropic", "gemini", "bedrock")
+
+
+@pytest.mark.parametrize("protocol", TARGETS)
+@pytest.mark.parametrize(
+    "history", [(), (said("user", ""),), (HI, said("assistant", "a"), said("user", ""))]
+)
+def test_nothing_to_answer_is_refused_before_it_is_sent(protocol, history):
+    with pytest.raises(InvalidRequestError) as raised:
+        encode(Request(history), protocol)
+    assert raised.value.sent is False
+
+
+@pytest.mark.parametrize("protocol", TARGETS)
+def test_an_empty_turn_in_mid_history_is_dropped_with_a_word(protocol):
+    found, told = encode(Request((HI, said("user", ""), said("user", "so?"))), protocol)
+    plain, _ = encode(Request((HI, said("user", "so?"))), protocol)
+    assert (found, told) == (plain, {"dropped messages"})
+
+
+@pytest.mark.parametrize("protocol", ["anthropic", "bedrock"])
+def test_a_turn_of_blanks_is_none_where_it_would_be_refused(protocol):
+    with pytest.raises(InvalidRequestError, match="is empty"):
+        encode(Request((said("user", " \n"),)), protocol)
+
+
+@pytest.mark.parametrize("protocol", ["anthropic", "bedrock", "cohere"])
+def test_an_answer_of_which_nothing_can_be_sent_is_no_conversation(protocol):
+    thought = Message("assistant", (ReasoningPart("hm"),))
+    image = Message("assistant", (ImagePart(url="https://x/y.png"),))
+    with pytest.raises(InvalidRequestError):
+        encode(Request((image if protocol == "cohere" else thought,)), protocol)
+
+
+@pytest.mark.parametrize("protocol", TARGETS)
+def test_instructions_by_themselves_are_sent_as_the_users_where_they_must_be(protocol):
+    body, told = encode(Request((said("system", "Be brief."),)), protocol)
+    turns = body.get("messages") or body.get("contents") or body.get("input")
+    role = "system" if protocol == "openai-chat" else "user"
+    assert [turn["role"] for turn in turns] == [role]
+    assert "Be brief." in str(turns)
+    assert not body.keys() & {"system", "systemInstruction", "instructions"}
+    assert told == set()
+
+
+@pytest.mark.parametrize("protocol", TARGETS)
+def test_who_speaks_is_told_or_dropped_with_a_word(protocol):
+    named = Message("user", (TextPart("hi"),), "John <the> Doe")
+    body, told = encode(Request((named,)), protocol)
+    if protocol in NAMES_KNOWN:
+        assert body["messages"][0]["name"] == "John_the_Doe"
+        assert told == {"translated name"}
+    else:
+        assert (body, told) == (encode(Request((HI,)), protocol)[0], {"dropped name"})
+
+
+@pytest.mark.parametrize("protocol", TARGETS)
+def test_the_name_of_a_tool_turn_is_not_missed(protocol):
+    turn = replace(RESULT, name="weather")
+    assert encode(Request((HI, TOOL_CALL, turn)), protocol)[1] == set()
+
+
+@pytest.mark.parametrize("protocol", TARGETS)
+def test_instructions_in_mid_conversation_stay_there_or_are_moved_with_a_word(protocol):
+    late = Request((HI, said("assistant", "a"), said("system", "In English."), said("user", "b")))
+    _, told = encode(late, protocol)
+    assert told == ({"translated system"} if protocol in SYSTEM_APART else set())
+
+
+@pytest.mark.parametrize("protocol", TARGETS)
+def test_a_mark_for_the_cache_is_set_or_dropped_with_a_word(protocol):
+    marked = Message("user", (TextPart("hi"), CachePoint()))
+    system = Message("system", (TextPart("Be brief."), CachePoint()))
+    tool = Tool("weather", cache=True)
+    body, told = encode(Request((system, marked), (tool,)), protocol)
+    assert told == (set() if protocol == "anthropic" else {"dropped cache point"})
+    assert ("cache" in str(body).lower()) is (protocol in MARKS_KNOWN)
+
+
+@pytest.mark.parametrize("protocol", ["openai-chat", "openai-responses", "anthropic", "bedrock"])
+@pytest.mark.parametrize("name", ["my.tool", "my tool", "x" * 129])
+def test_a_tool_whose_name_is_not_taken_is_refused_before_it_is_sent(protocol, name):
+    with pytest.raises(UnsupportedParameterError, match=r"it must match") as raised:
+        encode(Request((HI,), (Tool(name),)), protocol)
+    assert repr(name) in str(raised.value)
+    assert (raised.value.parameter, raised.value.sent) == ("tools", False)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "provider", "name"),
+    [
+        ("gemini", None, "my.tool:2"),
+        ("openai-chat", "vllm", "my tool"),
+        ("openai-responses", "vllm", "my tool"),
+        ("anthropic", None, "x" * 128),
+    ],
+)
+def test_where_a_tools_name_is_taken_it_is_sent(protocol, provider, name):
+    body, told = encode(Request((HI,), (Tool(name),)), protocol, provider)
+    assert name in str(body["tools"])
+    assert told == set()
+
+
+def test_a_name_that_a_model_made_up_is_respelled_in_the_history():
+    call = Message("assistant", (ToolCallPart("call_1", "functions.weather", "{}"),))
+    body, told = encode(Request((HI, call, RESULT)), "openai-chat")
+    assert body["messages"][1]["tool_calls"][0]["function"]["name"] == "functions_weather"
+    assert told == {"translated tool name"}
+
+
+@pytest.mark.parametrize(("protocol", "most"), [("openai-chat", 40), ("openai-responses", 64)])
+def test_openai_takes_tool_ids_of_a_certain_length(protocol, most):
+    for length, changed in ((most, False), (most + 1, True)):
+        call_id = "x" * length
+        call = Message("assistant", (ToolCallPart(call_id, "f"),))
+        result = Message("tool", (ToolResultPart(call_id, (TextPart("1"),)),))
+        body, told = encode(Request((HI, call, result)), protocol)
+        assert told == ({"translated tool_call_id"} if changed else set())
+        assert (call_id in str(body)) is not changed

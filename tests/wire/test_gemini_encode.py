@@ -10,7 +10,6 @@ from llmrouter_integrations.errors import UnsupportedParameterError
 from llmrouter_integrations.messages import (
     Adjustment,
     AudioPart,
-    CachePoint,
     FilePart,
     ImagePart,
     Message,
@@ -260,7 +259,7 @@ def test_a_conversation_in_full():
             }
         ],
     }
-    assert encoded.adjustments == ()
+    assert [(a.parameter, a.action) for a in encoded.adjustments] == [("system", "translated")]
 
 
 @pytest.mark.parametrize(
@@ -297,7 +296,7 @@ def test_a_conversation_in_full():
     ],
 )
 def test_how_a_part_is_written(part, written):
-    (content,), adjustments = contents(user("q", part, CachePoint()))
+    (content,), adjustments = contents(user("q", part))
     assert content["parts"] == [{"text": "q"}, written]
     assert adjustments == ()
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmrouter_integrations.errors import InvalidRequestError, UnsupportedParameterError
 from llmrouter_integrations.messages import (
     Adjustment,
     CachePoint,
@@ -21,11 +22,13 @@ from llmrouter_integrations.messages import (
 )
 from llmrouter_integrations.wire.history import (
     NO_RESULT,
+    Reader,
     merge_roles,
     portable,
     split_system,
     tool_ids,
 )
+from llmrouter_integrations.wire.tool_names import ToolNames
 
 MISTRAL = tool_ids(r"[a-zA-Z0-9]{9}", length=9)
 ANTHROPIC = tool_ids(r"[a-zA-Z0-9_-]{1,64}", prefix="toolu_")
@@ -64,7 +67,7 @@ def test_nothing_to_do_gives_the_same_objects():
         tool(result("b"), CachePoint()),
         assistant("done"),
     )
-    messages, adjustments = portable(history, issuer="anthropic", tool_id=ANTHROPIC)
+    messages, adjustments = portable(history, Reader("anthropic", ANTHROPIC))
     assert adjustments == ()
     assert len(messages) == len(history)
     assert all(ours is theirs for ours, theirs in zip(messages, history, strict=True))
@@ -102,7 +105,7 @@ FOREIGN = [
 @pytest.mark.parametrize(("part", "left", "parameter"), FOREIGN)
 def test_what_only_another_issuer_reads_is_left_out(part, left, parameter):
     history = (assistant(part, "x"),)
-    messages, adjustments = portable(history, issuer="anthropic")
+    messages, adjustments = portable(history, Reader("anthropic"))
     assert messages == [assistant("x") if left is None else assistant(left, "x")]
     assert [a.parameter for a in adjustments] == ([parameter] if parameter else [])
     assert all("openai" in a.detail for a in adjustments)
@@ -113,7 +116,7 @@ def test_the_words_of_foreign_reasoning_can_be_kept():
         assistant(ReasoningPart("hm", "openai", "sig", item_id="rs_1"), "x"),
         assistant(ReasoningPart(issuer="openai", signature="sig", redacted=True), "y"),
     )
-    messages, adjustments = portable(history, issuer="deepseek", drop_foreign_reasoning=False)
+    messages, adjustments = portable(history, Reader("deepseek", drop_foreign_reasoning=False))
     assert messages == [assistant(ReasoningPart("hm", "openai"), "x"), assistant("y")]
     assert [(a.parameter, a.action) for a in adjustments] == [
         ("reasoning", "translated"),
@@ -127,7 +130,7 @@ def test_each_kind_of_change_is_told_once_with_all_its_issuers():
         user("go on"),
         assistant(ReasoningPart("b", "gemini"), ReasoningPart("c", "openai"), "y"),
     )
-    assert portable(history, issuer="anthropic")[1] == (
+    assert portable(history, Reader("anthropic"))[1] == (
         Adjustment("reasoning", "dropped", "only its issuer can read it back (gemini, openai)"),
     )
 
@@ -137,7 +140,7 @@ def test_the_signature_of_a_foreign_call_goes_and_the_call_stays():
         assistant(call("a", signature="s", item_id="fc_1", issuer="openai")),
         tool(result("a")),
     )
-    messages, adjustments = portable(history, issuer="gemini")
+    messages, adjustments = portable(history, Reader("gemini"))
     assert messages == [assistant(call("a")), tool(result("a"))]
     assert [a.parameter for a in adjustments] == ["signature"]
 
@@ -145,7 +148,7 @@ def test_the_signature_of_a_foreign_call_goes_and_the_call_stays():
 def test_foreign_parts_inside_a_tool_result_go_too():
     inner = (TextPart("see"), ImagePart(file_id="file-1", issuer="openai"))
     history = (assistant(call("a")), tool(ToolResultPart("a", inner, "f")))
-    messages, adjustments = portable(history, issuer="anthropic")
+    messages, adjustments = portable(history, Reader("anthropic"))
     assert messages[1] == tool(result("a", "see"))
     assert [a.parameter for a in adjustments] == ["file_id"]
 
@@ -239,12 +242,12 @@ PAIRING = [
 
 @pytest.mark.parametrize(("history", "expected"), PAIRING)
 def test_every_result_stands_behind_its_call(history, expected):
-    assert portable(history, issuer="anthropic")[0] == expected
+    assert portable(history, Reader("anthropic"))[0] == expected
 
 
 def test_tool_ids_are_respelled_in_calls_and_results_alike():
     history = (assistant(call("call_one:1"), call("abcdefgh1")), tool(result("call_one:1")))
-    messages, adjustments = portable(history, issuer="mistral", tool_id=MISTRAL)
+    messages, adjustments = portable(history, Reader("mistral", MISTRAL))
     ids = [c.id for c in messages[0].tool_calls]
     assert ids == [MISTRAL("call_one:1"), "abcdefgh1"]
     assert len(ids[0]) == 9
@@ -264,7 +267,90 @@ def test_split_system_takes_every_instruction_in_order():
         user("q"),
         Message("developer", (TextPart("b"), CachePoint())),
     ]
-    assert split_system(turns) == ((TextPart("a"), TextPart("b"), CachePoint()), [user("q")])
+    told: list[Adjustment] = []
+    assert split_system(turns, told) == ((TextPart("a"), TextPart("b"), CachePoint()), [user("q")])
+    assert [(a.parameter, a.action) for a in told] == [("system", "translated")]
+
+
+def test_instructions_at_the_front_are_not_moved():
+    told: list[Adjustment] = []
+    turns = [Message("system", (TextPart("a"),)), Message("developer", (TextPart("b"),)), user("q")]
+    assert split_system(turns, told)[1] == [user("q")]
+    assert told == []
+
+
+EMPTY = [
+    pytest.param((), InvalidRequestError, "messages is empty", id="no turn"),
+    pytest.param((user(""),), InvalidRequestError, r"messages\[0\] \(user\) is empty", id="empty"),
+    pytest.param((user(" \n"),), InvalidRequestError, r"messages\[0\]", id="blank"),
+    pytest.param((user(CachePoint()),), InvalidRequestError, r"messages\[0\]", id="a mark only"),
+    pytest.param(
+        (user("q"), assistant("a"), user("")),
+        InvalidRequestError,
+        r"messages\[2\] \(user\) is empty",
+        id="behind an answer, which would be continued",
+    ),
+    pytest.param(
+        (user(ImagePart(file_id="f", issuer="openai")),),
+        UnsupportedParameterError,
+        r"messages\[0\] \(user\) holds nothing that anthropic can read",
+        id="another vendor's file, which that vendor's model may answer",
+    ),
+]
+
+
+@pytest.mark.parametrize(("history", "error", "says"), EMPTY)
+def test_nothing_to_answer_is_refused_before_it_is_sent(history, error, says):
+    with pytest.raises(InvalidRequestError, match=says) as raised:
+        portable(history, Reader("anthropic", blanks=False))
+    assert type(raised.value) is error
+    assert raised.value.sent is False
+
+
+@pytest.mark.parametrize(
+    ("history", "left"),
+    [
+        ((user("a"), user(""), user("b")), [user("a"), user("b")]),
+        ((user("a"), assistant(""), user("b")), [user("a"), user("b")]),
+        ((user("a"), assistant("")), [user("a")]),
+        ((Message("system", (TextPart("s"),)), user("")), [Message("system", (TextPart("s"),))]),
+    ],
+)
+def test_an_empty_turn_is_dropped_with_a_word(history, left):
+    messages, adjustments = portable(history, Reader("anthropic"))
+    assert messages == left
+    assert [(a.parameter, a.action) for a in adjustments] == [("messages", "dropped")]
+
+
+def test_blanks_are_a_turn_where_they_count():
+    history = (user(" "), assistant("a"), user("b"))
+    assert portable(history, Reader("openai")) == (list(history), ())
+    assert portable(history, Reader("anthropic", blanks=False))[0] == list(history[1:])
+
+
+def test_names_cache_points_and_tool_names_go_where_they_are_not_taken():
+    history = (
+        Message("user", (TextPart("a"), CachePoint()), "John Doe"),
+        assistant(call("c", "my.tool"), call("d", "2nd tool")),
+        Message(
+            "tool", (ToolResultPart("c", (TextPart("1"), CachePoint()), "my.tool"),), "my.tool"
+        ),
+        tool(result("d", "2", "2nd tool")),
+    )
+    names = ToolNames(r"[a-zA-Z0-9_-]{1,64}").respell
+    messages, adjustments = portable(
+        history, Reader("anthropic", tool_name=names, names=False, cache_points=False)
+    )
+    assert messages == [
+        user("a"),
+        assistant(call("c", "my_tool"), call("d", "_2nd_tool")),
+        tool(result("c", "1", "my_tool"), result("d", "2", "_2nd_tool")),
+    ]
+    assert {(a.parameter, a.action) for a in adjustments} == {
+        ("name", "dropped"),
+        ("cache point", "dropped"),
+        ("tool name", "translated"),
+    }
 
 
 call_ids = st.sampled_from(["", "a", "b", "c:1", "a-2", "call"])
@@ -293,9 +379,10 @@ histories = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(histories, st.sampled_from([None, MISTRAL, ANTHROPIC]), st.booleans())
 def test_any_history_becomes_one_that_a_vendor_takes(history, tool_id, drop):
-    messages, _ = portable(
-        history, issuer="anthropic", tool_id=tool_id, drop_foreign_reasoning=drop
-    )
+    try:
+        messages, _ = portable(history, Reader("anthropic", tool_id, drop_foreign_reasoning=drop))
+    except InvalidRequestError:
+        return  # there is nothing to answer
     seen: set[str] = set()
     expected: list[str] = []
     for message in messages:
@@ -315,9 +402,10 @@ def test_any_history_becomes_one_that_a_vendor_takes(history, tool_id, drop):
                 assert part.issuer in (None, "anthropic")
     assert expected == []
     # Once mended it is left alone: what was sent before is sent again, and the cache holds.
-    assert portable(
-        tuple(messages), issuer="anthropic", tool_id=tool_id, drop_foreign_reasoning=drop
-    ) == (messages, ())
+    assert portable(tuple(messages), Reader("anthropic", tool_id, drop_foreign_reasoning=drop)) == (
+        messages,
+        (),
+    )
 
 
 @settings(max_examples=100, deadline=None)
@@ -328,4 +416,8 @@ def test_no_words_are_lost(history):
         flat += [p for r in flat if isinstance(r, ToolResultPart) for p in r.content]
         return sorted(p.text for p in flat if isinstance(p, TextPart) and p.text in ("x", "s"))
 
-    assert words(portable(history, issuer="anthropic")[0]) == words(history)
+    try:
+        messages, _ = portable(history, Reader("anthropic"))
+    except InvalidRequestError:
+        return  # there is nothing to answer
+    assert words(messages) == words(history)

@@ -345,7 +345,7 @@ def user(*parts):
     ("target", "messages", "sent"),
     [
         ("openai/gpt-4o", [Message("developer", (TextPart("a"),))], [{"role": "developer", "content": "a"}]),
-        ("mistral/m", [Message("developer", (TextPart("a"),))], [{"role": "system", "content": "a"}]),
+        ("mistral/m", [Message("developer", (TextPart("a"),)), HI], [{"role": "system", "content": "a"}, {"role": "user", "content": "hi"}]),
         ("openai/gpt-4o", [Message("user", (TextPart("a"),), "ann")], [{"role": "user", "content": "a", "name": "ann"}]),
         ("groq/m", [Message("user", (TextPart("a"),), "ann")], [{"role": "user", "content": "a"}]),
         ("openai/gpt-4o", user(TextPart("a"), TextPart("b")), [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]),
@@ -459,6 +459,43 @@ def test_google_gets_its_signatures_back():
     sent = body["messages"][1]["tool_calls"][0]
     assert sent["extra_content"] == {"google": {"thought_signature": "sig"}}
     assert body["messages"][3]["extra_content"] == {"google": {"thought_signature": "sig2"}}
+
+
+SYSTEM = Message("system", (TextPart("s"),))
+ANSWER = Message("assistant", (TextPart("a"),))
+SHOWN = Message("tool", (ToolResultPart("call_1", (TextPart("sunny"), PNG)),))
+
+
+@pytest.mark.parametrize(
+    ("target", "messages", "sent", "changed"),
+    [
+        ("mistral/m", [HI, Message("assistant", (CALL,)), RESULT, HI], ["user", "assistant", "tool", "assistant (seen)", "user hi"], {"translated tool_call_id"}),
+        ("mistral/m", [HI, Message("assistant", (CALL,)), RESULT, ANSWER, HI], ["user", "assistant", "tool", "assistant a", "user hi"], {"translated tool_call_id"}),
+        ("mistral/m", [HI, Message("assistant", (CALL,)), SHOWN], ["user", "assistant", "tool", "assistant (seen)", "user"], {"translated tool_call_id", "translated tool result"}),
+        ("mistral/m", [HI, ANSWER, SYSTEM, HI], ["system s", "user", "assistant", "user"], {"translated system"}),
+        ("mistral/m", [SYSTEM], ["user s"], set()),
+        ("openai/gpt-4o", [HI, ANSWER, SYSTEM, HI], ["user", "assistant", "system", "user"], set()),
+        ("perplexity/sonar", [HI, ANSWER, SYSTEM, HI], ["system s", "user hi", "assistant a", "user hi"], {"translated system"}),
+        ("perplexity/sonar", [SYSTEM, ANSWER, HI], ["system s", "user (The conversation begins here.)", "assistant a", "user hi"], set()),
+        ("perplexity/sonar", [HI, ANSWER], ["user hi", "assistant a", "user Your last message was cut off."], {"translated prefill"}),
+        ("perplexity/sonar", [SYSTEM, SYSTEM], ["user s\ns"], set()),
+        (
+            "perplexity/sonar",
+            [HI, Message("assistant", (TextPart("a"), CALL)), RESULT, HI],
+            ["user hi", 'assistant a\n(I call the tool weather with {"city":"Rome"}.)', "user Result of the tool weather:\n\nsunny\nhi"],
+            {"translated tool calls"},
+        ),
+    ],
+)  # fmt: skip
+def test_turns_come_in_the_order_that_is_taken(target, messages, sent, changed):
+    body, adjustments = encode(Request(tuple(messages)), target)
+    found = [f"{m['role']} {m.get('content')}" for m in body["messages"]]
+    assert len(found) == len(sent)
+    assert all(one.startswith(start) for one, start in zip(found, sent, strict=True)), found
+    assert not any(m.keys() & {"tool_calls", "tool_call_id"} for m in body["messages"]) or (
+        target != "perplexity/sonar"
+    )
+    assert adjustments == changed
 
 
 def test_mistral_gets_ids_of_nine_characters():

@@ -752,7 +752,7 @@ CONVERSATIONS: dict[str, tuple[list[Message], str, list[Any], set[tuple[str, str
         [user("a", CachePoint(), "b")],
         "gpt-5",
         [{"role": "user", "content": [text("a"), text("b")]}],
-        set(),
+        {("cache point", "dropped")},
     ),
     "cache points, the last four": (
         [user(*[p for _ in range(5) for p in ("a", CachePoint("30m"))])],
