@@ -16,7 +16,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from llmrouter_integrations.langchain.blocks import ISSUERS
+from llmrouter_integrations.langchain.blocks import ISSUER, ISSUERS
 from llmrouter_integrations.langchain.standard_blocks import arguments_from, block_from
 from llmrouter_integrations.messages import (
     CachePoint,
@@ -26,7 +26,7 @@ from llmrouter_integrations.messages import (
     ToolResultPart,
 )
 from llmrouter_integrations.part_record import KEY
-from llmrouter_integrations.wire.history import portable
+from llmrouter_integrations.wire.history import Reader, portable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,7 +71,7 @@ def to_messages(
     Returns:
         The messages, and what had to be changed; see :func:`~..wire.history.portable`.
     """
-    turns, adjustments = portable(history, issuer=issuer)
+    turns, adjustments = portable(history, Reader(issuer))
     written: list[BaseMessage] = []
     for turn in turns:
         if turn.role == "assistant":
@@ -138,11 +138,24 @@ def _is_plain(part: Part) -> bool:
 
 
 def _own_block(part: Part) -> dict[Any, Any] | None:
+    """Write a part for its issuer, in the standard form and the marks that its integration reads."""
+    if isinstance(part, ReasoningPart):
+        if part.redacted and part.issuer == "anthropic":
+            value = {"type": "redacted_thinking", "data": part.signature}
+            return {"type": "non_standard", "value": value}
+        if part.issuer == "openai":
+            return _openai_reasoning(part)
     block = block_from(part)
-    if block is not None and isinstance(part, ReasoningPart) and part.issuer == "openai":
-        # the Responses API verifies an encrypted item, and has its own name for that
-        if part.signature:
-            block["extras"] = {"encrypted_content": part.signature}
-        if not part.text:
-            del block["reasoning"]
+    if block is not None and "extras" in block:
+        # whose it is stands in the message, and would be sent along from here
+        block["extras"] = {k: v for k, v in block["extras"].items() if k != ISSUER}
+    return block
+
+
+def _openai_reasoning(part: ReasoningPart) -> dict[Any, Any]:
+    block: dict[Any, Any] = {"type": "reasoning", "id": part.item_id}
+    if part.text:
+        block["reasoning"] = part.text
+    if part.signature:
+        block["extras"] = {"encrypted_content": part.signature}
     return block

@@ -13,6 +13,7 @@ from llmrouter_integrations.accumulate import ResponseBuilder
 from llmrouter_integrations.dispatch.backend import Call
 from llmrouter_integrations.langchain import RoutedChatModel, as_target
 from llmrouter_integrations.langchain.silence import unheard
+from llmrouter_integrations.langchain.to_messages import to_messages
 from llmrouter_integrations.messages import (
     Adjustment,
     ImagePart,
@@ -291,6 +292,16 @@ def test_another_frameworks_conversation_is_written_in_langchains_words():
     assert (result.text, result.tool_call_id, result.status) == ("sunny", "c1", "error")
     assert last.content == "Sunny."
     assert [a.parameter for a in adjusted] == ["opaque part"]
+
+
+def test_anthropics_hidden_reasoning_comes_back_to_anthropic():
+    hidden = ReasoningPart(issuer="anthropic", signature="secret", redacted=True)
+    step = Message("assistant", (hidden, TextPart("Sunny.")))
+    messages, _ = to_messages((SAID, step, SAID), "anthropic")
+    assert messages[1].content == [
+        {"type": "non_standard", "value": {"type": "redacted_thinking", "data": "secret"}},
+        {"type": "text", "text": "Sunny."},
+    ]
 
 
 def test_openais_encrypted_reasoning_comes_back_to_openai(simulator, chat_openai):
