@@ -138,7 +138,7 @@ def _is_plain(part: Part) -> bool:
 
 
 def _own_block(part: Part) -> dict[Any, Any] | None:
-    """Write a part for its issuer, in the standard form and the marks that its integration reads."""
+    """Write a part for its issuer: the standard form, with the marks its integration reads."""
     if isinstance(part, ReasoningPart):
         if part.redacted and part.issuer == "anthropic":
             value = {"type": "redacted_thinking", "data": part.signature}
