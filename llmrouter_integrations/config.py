@@ -56,11 +56,13 @@ class TargetConfig(_Settings):
         weight: Share of the traffic among targets that rank the same.
         region: Where the data is processed, as the user names it ("eu").
         data_policy: What the provider promises: "no_training", or the stronger "zero_retention".
-        input_usd_per_mtok: Price of a million input tokens, in dollars; overrides known prices.
+        input_usd_per_mtok: Price of a million input tokens, in dollars; overrides the known one.
+            Where none is known, input and output must both be stated.
         output_usd_per_mtok: Likewise for output.
         cache_read_usd_per_mtok: Likewise for input read from the provider's cache.
         cache_write_usd_per_mtok: Likewise for input written to it.
-        context_window: Most tokens of prompt and answer together; overrides what is known.
+        context_window: Most tokens of prompt and answer together, and of a prompt; overrides what
+            is known.
         max_output: Most tokens of an answer; overrides what is known.
         quality: P(good answer), 0..1: one figure, or one per task; overrides what is known.
         abilities: Overrides of what it can do, such as ``{"tools": true, "input": ["text"]}``.

@@ -17,6 +17,7 @@ from llmrouter_integrations.errors import (
 from llmrouter_integrations.routing.target import Target
 from llmrouter_integrations.wire import registry
 from llmrouter_integrations.wire.base import Endpoint
+from llmrouter_integrations.wire.dialects import dialect_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -84,16 +85,18 @@ class Fleet:
                 keyless[config.name] = _what_to_set(config, info)
                 continue
             facts = catalog.find(provider, config.model_id)
+            protocol = config.protocol or _protocol(config, info, env)
             target = Target.build(
                 config,
                 facts,
                 provider=provider,
                 quota_group=config.quota_group or quota_group(provider, config.base_url, key),
+                issuers=_issuers(protocol, provider, config.model_id),
                 free=bool(info and info.local),
             )
             targets.append(target)
             backends[config.name] = WireBackend(
-                registry.codec(config.protocol or _protocol(config, info, env)),
+                registry.codec(protocol),
                 _endpoint(config, info, target, key=key, known=facts is not None, env=env),
                 transport,
             )
@@ -141,6 +144,16 @@ def _protocol(config: TargetConfig, info: ProviderInfo | None, env: Mapping[str,
     return info.protocol if elsewhere else info.protocol_for(config.model_id)
 
 
+def _issuers(protocol: str, provider: str, model: str) -> frozenset[str]:
+    """Give those whose own tools are passed on, as the protocol's codec does."""
+    if protocol == "openai-chat":
+        dialect = dialect_of(provider, model)
+        return frozenset((dialect.issuer, provider) if dialect.native_tools else ())
+    info = registry.provider(provider)
+    issuer = info.issuer if info and protocol == "openai-responses" else protocol
+    return frozenset((protocol, issuer, provider))
+
+
 def _what_to_set(config: TargetConfig, info: ProviderInfo | None) -> str:
     if config.api_key_env:
         return f"set {config.api_key_env} in the environment"
@@ -156,6 +169,7 @@ def _bound(config: BoundTarget, catalog: Catalog) -> Target:
         catalog.find(provider, config.model_id),
         provider=provider,
         quota_group=config.quota_group or config.account or f"{provider}#{config.name}",
+        issuers=frozenset((provider, info.issuer) if info else (provider,)),
         free=bool(info and info.local),
     )
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.dispatch.backend import Call
     from llmrouter_integrations.http_messages import HttpRequest
     from llmrouter_integrations.messages import Chunk, Response
-    from llmrouter_integrations.transport import Limits, Transport
+    from llmrouter_integrations.transport import HttpStream, Limits, Transport
     from llmrouter_integrations.wire.base import Codec, Encoded, Endpoint, StreamDecoder
 
 __all__ = ["WireBackend"]
@@ -73,7 +73,7 @@ class WireBackend:
     def stream(self, call: Call) -> Iterator[Chunk]:
         """Get an answer in chunks."""
         http, limits = self._outgoing(call, stream=True)
-        patience = _Patience(limits, self._clock)
+        patience = _Patience(limits.idle_s, self._clock)
         with self._transport.stream(http, limits) as answer:
             if not 200 <= answer.status < 300:
                 body = answer.read()
@@ -90,7 +90,7 @@ class WireBackend:
                 if data is None:
                     break
                 chunks = self._feed(decoder, data)
-                patience.heard(chunks)
+                patience.heard(chunks, answer)
                 if chunks:
                     yield from chunks
                     patience.begins_anew()
@@ -99,7 +99,7 @@ class WireBackend:
     async def astream(self, call: Call) -> AsyncIterator[Chunk]:
         """Get an answer in chunks."""
         http, limits = await self._aoutgoing(call, stream=True)
-        patience = _Patience(limits, self._clock)
+        patience = _Patience(limits.idle_s, self._clock)
         async with self._transport.astream(http, limits) as answer:
             if not 200 <= answer.status < 300:
                 body = await answer.aread()
@@ -116,7 +116,7 @@ class WireBackend:
                 if data is None:
                     break
                 chunks = self._feed(decoder, data)
-                patience.heard(chunks)
+                patience.heard(chunks, answer)
                 if chunks:
                     for chunk in chunks:
                         yield chunk
@@ -204,34 +204,34 @@ class WireBackend:
 
 
 class _Patience:
-    """Time limits on what a stream says, where the transport's are on bytes.
+    """The idle limit on what a stream says, where the transport's is on bytes.
 
     A provider's keep-alives are bytes, so a stream that only sends those is silent all the same.
+    A chunk without content is not: the model is at work. Until the first content, the transport
+    counts against the first-token limit alone: whoever thinks may do so in silence.
     Time the consumer takes between chunks is not the provider's and does not count.
     """
 
-    __slots__ = ("_clock", "_limits", "_since", "_started")
+    __slots__ = ("_clock", "_idle_s", "_since", "_started")
 
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
-        self._limits = limits
+    def __init__(self, idle_s: float, clock: Callable[[], float]) -> None:
+        self._idle_s = idle_s
         self._clock = clock
         self._since = clock()
         self._started = False
 
-    def heard(self, chunks: list[Chunk]) -> None:
+    def heard(self, chunks: list[Chunk], answer: HttpStream) -> None:
         """Take note of what the last bytes brought.
 
         Raises:
-            TargetTimeoutError: Bytes came, but for too long nothing in them.
+            TargetTimeoutError: Bytes came, but for too long nothing was in them.
         """
         if not self._started:
-            self._started = any(chunk.has_content for chunk in chunks)
-            if not self._started and self._clock() - self._since > self._limits.first_token_s:
-                raise TargetTimeoutError(
-                    f"no content within {self._limits.first_token_s:.3g} s", phase="first_token"
-                )
-        elif not chunks and self._clock() - self._since > self._limits.idle_s:
-            raise TargetTimeoutError(f"no content for {self._limits.idle_s:.3g} s", phase="idle")
+            if any(chunk.has_content for chunk in chunks):
+                self._started = True
+                answer.content_seen()
+        elif not chunks and self._clock() - self._since > self._idle_s:
+            raise TargetTimeoutError(f"nothing said for {self._idle_s:.3g} s", phase="idle")
 
     def begins_anew(self) -> None:
         """The consumer is back for more."""

@@ -109,11 +109,11 @@ class RoutedChatModel(ModelWithRouter):
             said = {"models": (model,) if model else None, "timeout_s": timeout}
             hints = replace(hints, **{k: v for k, v in said.items() if v is not None})
         kwargs.pop("stream", None)  # LangChain's own switch
-        params = {name: getattr(self, name) for name in _PARAMS}
+        params = {name: said for name in _PARAMS if (said := getattr(self, name)) is not None}
         if stop is not None:
             params["stop"] = stop
         if "max_completion_tokens" in kwargs:
-            del params["max_tokens"]
+            params.pop("max_tokens", None)
         return to_request(messages, params | kwargs), hints, form
 
     @_signed

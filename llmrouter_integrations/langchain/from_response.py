@@ -79,13 +79,13 @@ def to_result(response: Response) -> ChatResult:
     entries = record(parts)
     if entries is not None:
         beside[KEY] = entries
+    said = {"additional_kwargs": beside, "tool_calls": calls, "invalid_tool_calls": invalid}
     message = AIMessage(
         content=content,
-        additional_kwargs=beside,
         response_metadata=_metadata(response),
-        tool_calls=calls,
-        invalid_tool_calls=invalid,
         usage_metadata=_usage(response.usage),
+        # pydantic checks what it is given, also where there is nothing in it
+        **{name: value for name, value in said.items() if value},
     )
     return ChatResult(generations=[ChatGeneration(message=message)])
 

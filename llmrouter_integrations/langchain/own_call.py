@@ -190,7 +190,7 @@ class OwnForm:
         for tool in request.tools:
             if isinstance(tool, Tool):
                 offered.append(_function(tool))
-            elif tool.issuer == self._issuer:
+            elif tool.issuer in (self._issuer, self._provider):
                 offered.append(dict(tool.payload))
             else:
                 detail = f"{tool.issuer}'s own"

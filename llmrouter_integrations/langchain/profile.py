@@ -31,7 +31,7 @@ def common_profile(targets: Sequence[Target]) -> ModelProfile:
     tools = _all(a.tools for a in abilities)
     efforts = set.intersection(*[set(a.reasoning_efforts) for a in abilities]) if abilities else ()
     said: dict[str, Any] = {
-        "max_input_tokens": _least(target.context_window for target in targets),
+        "max_input_tokens": _least(target.max_input or target.context_window for target in targets),
         "max_output_tokens": _least(target.max_output for target in targets),
         "text_inputs": True,
         "image_inputs": takes["image"],

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models.model_profile import ModelProfile
 from pydantic import (
     Field,
-    PrivateAttr,
     SecretStr,
     ValidationError,
     field_validator,
@@ -44,6 +43,9 @@ _MADE: WeakKeyDictionary[Router, tuple[Any, ...]] = WeakKeyDictionary()
 makes one for each call) share its router, its knowledge of who is healthy and its connections."""
 
 
+_ENGINE: Final = "_engine_made"
+
+
 class _Engine(NamedTuple):
     """A model's router, what it was made of, and what may be told of it."""
 
@@ -66,8 +68,6 @@ class ModelWithRouter(HintedChatModel):
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     policy: Literal["utility", "ordered"] | None = None
     max_retries: int | None = None
-
-    _made: _Engine | None = PrivateAttr(default=None)
 
     def __init__(self, **arguments: Any) -> None:
         known = type(self).model_fields
@@ -96,7 +96,7 @@ class ModelWithRouter(HintedChatModel):
 
     def _engine(self) -> _Engine:
         """Give the router, made anew where what it was made of has changed since."""
-        engine = self._made
+        engine = self._made()
         parts = (self.models, self.config, self.api_key, self.policy, self.max_retries)
         if engine is None or engine.parts != parts or engine.router is not self.router:
             router = self.router
@@ -109,9 +109,14 @@ class ModelWithRouter(HintedChatModel):
                 self.router = router
             names = [target.name for target in router.targets]
             label = f"{names[0]} (+{len(names) - 1})" if len(names) > 1 else names[0]
-            engine = self._made = _Engine(
-                router, parts, label, plain_config(router.config, identifying)
-            )
+            written = plain_config(router.config, identifying)
+            engine = _Engine(router, parts, label, written)
+            self.__dict__[_ENGINE] = engine
+        return engine
+
+    def _made(self) -> _Engine | None:
+        # in no private attribute of pydantic's: reading one takes 1.5 us, three times a call
+        engine: _Engine | None = self.__dict__.get(_ENGINE)
         return engine
 
     def _is_meant(self, router: Router, parts: tuple[Any, ...]) -> bool:
@@ -125,7 +130,7 @@ class ModelWithRouter(HintedChatModel):
         names_models = any(part is not None for part in parts[:2])
         if made_of is not None and (names_models or all(part is None for part in made_of[:2])):
             return False  # this model's own, or that of the one it is a copy of
-        if self._made is None or not names_models:
+        if self._made() is None or not names_models:
             raise ConfigurationError(
                 "give either a router, or what to make one of (models, config, api_key, policy)"
             )
@@ -164,5 +169,5 @@ class ModelWithRouter(HintedChatModel):
         state = super().__getstate__()
         own = {**state["__dict__"], "router": None, "api_key": None}
         own["config"] = self.config or self._config_of_given_router()
-        private = {**state["__pydantic_private__"], "_made": None}
-        return {**state, "__dict__": own, "__pydantic_private__": private}
+        own.pop(_ENGINE, None)
+        return {**state, "__dict__": own}

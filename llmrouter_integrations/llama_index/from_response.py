@@ -216,9 +216,9 @@ def _audio(part: AudioPart, beside: dict[str, Any]) -> ContentBlock:
     if part.file_id is not None:
         beside[AUDIO] = part.file_id
     form = (part.media_type or "").rpartition("/")[2]
-    return AudioBlock(
-        audio=_bytes(part.data), url=part.url, format={"mpeg": "mp3"}.get(form, form) or None
-    )
+    said = {"audio": _bytes(part.data), "url": part.url, "format": {"mpeg": "mp3"}.get(form, form)}
+    # what is not there is left out: older versions of the block take no None
+    return AudioBlock(**{name: value for name, value in said.items() if value})
 
 
 def _file(part: FilePart, _: dict[str, Any]) -> ContentBlock:

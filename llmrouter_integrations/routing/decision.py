@@ -26,6 +26,8 @@ class Features:
         input_tokens: Estimated length of the prompt, in tokens.
         output_tokens: Estimated length of the visible answer, in tokens.
         max_tokens: The caller's own limit on the answer, if any.
+        native_tools: Issuers of the vendors' own tools on offer.
+        native_required: Whether one of those must be called.
     """
 
     task: str
@@ -35,6 +37,8 @@ class Features:
     input_tokens: int
     output_tokens: int
     max_tokens: int | None = None
+    native_tools: frozenset[str] = frozenset()
+    native_required: bool = False
 
 
 class Scored(NamedTuple):
@@ -59,7 +63,8 @@ class Candidate:
         provider: Who serves it.
         model: What it serves.
         rejected: Why it may not serve this request; None if it may.
-        deferred: Why it is tried only after the others (it rests, or is busy); None if it is not.
+        deferred: Why it is tried only after the others (it rests, is busy, or has to leave out a
+            vendor's own tool); None if it is not.
         lost_by_usd: Utility it lacks to the one tried first.
         quality: P(good answer), 0..1.
         quality_source: Where that figure comes from.
@@ -188,7 +193,10 @@ class Decision:
         return {
             "id": self.id,
             "policy": self.policy,
-            "features": {**asdict(self.features), "needs": sorted(self.features.needs)},
+            "features": {
+                name: sorted(value) if isinstance(value, frozenset) else value
+                for name, value in asdict(self.features).items()
+            },
             "hints": self.hints.as_dict(),
             "plan": list(self.plan),
             "value_usd": self.value_usd,

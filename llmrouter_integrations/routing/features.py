@@ -7,12 +7,14 @@ what is billed is what the provider counted.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from llmrouter_integrations.messages import (
     AudioPart,
     FilePart,
     ImagePart,
+    NativeTool,
     ReasoningPart,
     RefusalPart,
     TextPart,
@@ -43,6 +45,11 @@ MESSAGE_TOKENS = 4
 """The framing of one message, as OpenAI's cookbook counts it."""
 LONG_CONTEXT_TOKENS = 32_000
 """A prompt longer than this is a long-context task, whatever else it is."""
+
+_TEXT_FORMS = re.compile(
+    r"(.+\+)?(json|xml|yaml)|(x-)?(ndjson|yaml|toml|javascript|typescript|python|sh|sql|csv)"
+)
+"""Of ``application/...``, what is plain text."""
 
 TYPICAL_OUTPUT_TOKENS = {
     "code": 700,
@@ -91,10 +98,21 @@ def _measure(parts: tuple[Part, ...], needs: set[str]) -> int:
             if part.text is not None:
                 tokens += estimate_tokens(part.text)
             else:
-                media = part.media_type or "application/pdf"
-                needs.add("video" if media.startswith("video/") else "pdf")
-                tokens += int(len(part.data or "") * 0.75 * FILE_TOKENS_PER_BYTE)
+                tokens += _measure_file(part, needs)
     return tokens
+
+
+def _measure_file(part: FilePart, needs: set[str]) -> int:
+    size = len(part.data or "") * 0.75
+    kind, _, form = (part.media_type or "").partition("/")
+    if part.data is not None and (kind == "text" or _TEXT_FORMS.fullmatch(form)):
+        return int(size / 4)  # is written into the prompt
+    if kind == "image":
+        needs.add("image")
+        return IMAGE_TOKENS
+    # whoever takes PDFs takes documents: office files, and what nobody says the form of
+    needs.add(kind if kind in ("audio", "video") else "pdf")
+    return int(size * (AUDIO_TOKENS_PER_BYTE if kind == "audio" else FILE_TOKENS_PER_BYTE))
 
 
 def read_features(request: Request, hints: RoutingHints) -> Features:
@@ -106,11 +124,16 @@ def read_features(request: Request, hints: RoutingHints) -> Features:
         tokens += _measure(message.parts, needs) + MESSAGE_TOKENS
         if message.role == "user":
             asked = message.text or asked
+    native: frozenset[str] = frozenset()
+    native_required = False
     if request.tools:
-        # what a vendor's own tool needs is its issuer's business, not an ability
         functions = [t for t in request.tools if isinstance(t, Tool)]
-        if functions and request.tool_choice != "none":
-            needs.add("tools")
+        if request.tool_choice != "none":
+            if functions:
+                needs.add("tools")
+            # what a vendor's own tool needs is its issuer's business, not an ability
+            native = frozenset([t.issuer for t in request.tools if isinstance(t, NativeTool)])
+            native_required = request.tool_choice == "required" and not functions
         for tool in functions:
             tokens += (len(tool.description) + 6 * len(str(tool.parameters)) // 8) // 4 + 8
     asked = asked.strip()
@@ -126,6 +149,8 @@ def read_features(request: Request, hints: RoutingHints) -> Features:
         input_tokens=tokens,
         output_tokens=min(typical, limit) if limit else typical,
         max_tokens=limit,
+        native_tools=native,
+        native_required=native_required,
     )
 
 

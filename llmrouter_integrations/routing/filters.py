@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.routing.decision import Features
     from llmrouter_integrations.routing.target import Target
 
-__all__ = ["CONTEXT_REASON", "ESTIMATE_MARGIN", "Wishes", "is_choosy", "unable"]
+__all__ = ["CONTEXT_REASON", "ESTIMATE_MARGIN", "Demands", "Wishes", "is_choosy"]
 
 ESTIMATE_MARGIN = 0.75
 """A prompt is called too long only if so much of its estimated length is: estimates err, and a
@@ -43,21 +43,46 @@ def is_choosy(hints: RoutingHints) -> bool:
     )
 
 
-def unable(target: Target, features: Features) -> str | None:
-    """Say why a target cannot serve a request, or None if it can."""
-    if features.needs and not features.needs.isdisjoint(target.lacks):
-        missing = sorted(features.needs & target.lacks)
-        return f"cannot take {', '.join(missing)}"
-    limit = features.max_tokens or 0
-    if target.context_window is not None:
-        wanted = int(features.input_tokens * ESTIMATE_MARGIN) + limit
-        if wanted > target.context_window:
+class Demands:
+    """What a request asks of its target, worked out once per request."""
+
+    __slots__ = ("_features", "_needs", "_prompt", "_whole")
+
+    def __init__(self, features: Features) -> None:
+        self._features = features
+        self._needs = features.needs
+        self._prompt = int(features.input_tokens * ESTIMATE_MARGIN)
+        self._whole = self._prompt + (features.max_tokens or 0)
+
+    def unmet(self, target: Target) -> str | None:
+        """Say why a target cannot serve the request, or None if it can."""
+        if self._needs and not self._needs.isdisjoint(target.lacks):
+            return f"cannot take {', '.join(sorted(self._needs & target.lacks))}"
+        features = self._features
+        window, longest = target.context_window, target.max_input
+        if window is not None and self._whole > window:
+            limit = f" and max_tokens {features.max_tokens}" if features.max_tokens else ""
             return (
-                f"{CONTEXT_REASON}: about {features.input_tokens} tokens"
-                f"{f' and max_tokens {limit}' if limit else ''} in a window of "
-                f"{target.context_window}"
+                f"{CONTEXT_REASON}: about {features.input_tokens} tokens{limit} in a window of "
+                f"{window}"
             )
-    return None
+        if longest is not None and self._prompt > longest:
+            return (
+                f"{CONTEXT_REASON}: about {features.input_tokens} tokens where a prompt may have "
+                f"{longest}"
+            )
+        if features.native_required and features.native_tools.isdisjoint(target.issuers):
+            return f"cannot use {_whose(features.native_tools)}, and tool_choice demands one"
+        return None
+
+    def left_out(self, target: Target) -> str | None:
+        """Say what a target would have to leave out of the request, or None if nothing."""
+        foreign = self._features.native_tools - target.issuers
+        return f"cannot use {_whose(foreign)}" if foreign else None
+
+
+def _whose(issuers: Iterable[str]) -> str:
+    return " or ".join(f"{issuer}'s own tools" for issuer in sorted(issuers))
 
 
 class _Names(NamedTuple):

@@ -17,9 +17,9 @@ from llmrouter_integrations.routing.decision import Decision, Scored
 from llmrouter_integrations.routing.features import read_features
 from llmrouter_integrations.routing.filters import (
     CONTEXT_REASON,
+    Demands,
     Wishes,
     is_choosy,
-    unable,
 )
 from llmrouter_integrations.routing.presets import PRESETS
 from llmrouter_integrations.routing.target import DEFAULT_EFFORT, EFFORT_SHARE, FREE
@@ -88,35 +88,41 @@ def decide(
     waiting = prices.waiting_usd_per_s
 
     ready: list[Scored] = []
+    lacking: list[Scored] = []
     resting: list[Scored] = []
     rejected: dict[str, str] = {}
     score = _Scorer(request, features, targets, snapshot)
     any_news = bool(snapshot.targets or snapshot.groups)
+    demands = Demands(features)
+    unmet, native = demands.unmet, features.native_tools
     wishes = Wishes(hints, targets) if is_choosy(hints) else None
     bounded = hints.max_cost_usd is not None or hints.min_quality is not None
     for target in targets:
-        reason = unable(target, features) or (wishes.refuse(target) if wishes else None)
+        reason = unmet(target) or (wishes.refuse(target) if wishes else None)
         if reason is None:
             scored = score(target, value, waiting)
             reason = _too_poor(scored, hints) if bounded else None
             if reason is None:
                 if any_news and (rest := _rests(target, snapshot, now)):
                     resting.append(scored._replace(deferred=rest))
+                elif native and (lack := demands.left_out(target)):
+                    lacking.append(scored._replace(deferred=lack))
                 else:
                     ready.append(scored)
                 continue
         rejected[target.name] = reason
-    if not ready and not resting:
+    if not ready and not lacking and not resting:
         raise _nothing_left(rejected, features)
     if policy == "utility":
         ready.sort(key=_BY_UTILITY, reverse=True)
+        lacking.sort(key=_BY_UTILITY, reverse=True)
         if len(ready) > 1 and ready[0].utility_usd - ready[1].utility_usd < _TIE_USD:
             _spread(ready, rng)
     if len(resting) > 1:
         resting.sort(
             key=lambda s: (snapshot.cooling_until(s.target.name, s.target.quota_group), -s[0])
         )
-    ranked = [*ready, *resting]
+    ranked = [*ready, *lacking, *resting]
     if hints.pin is not None and len(ranked) > 1:
         for scored in ranked[1:]:
             rejected[scored.target.name] = (

@@ -70,6 +70,7 @@ class Target:
         region: Where the data is processed.
         data_policy: What the provider promises about it.
         context_window: Most tokens of prompt and answer together; None: not known.
+        max_input: Most tokens of a prompt, where they are limited apart; None: not known to be.
         max_output: Most tokens of an answer; None: not known.
         abilities: What it can do, as far as known.
         lacks: Abilities it is known not to have, in the words of :attr:`Features.needs`.
@@ -80,6 +81,7 @@ class Target:
         max_concurrency: Most calls under way at once.
         spellings: The ways a hint may name it, case folded.
         provider_names: The ids of its provider that a hint's :func:`provider_id` is held against.
+        issuers: Those whose own tools (:class:`~.messages.NativeTool`) it can use.
     """
 
     name: str
@@ -89,10 +91,12 @@ class Target:
     outlooks: Mapping[str, Outlook]
     spellings: frozenset[str]
     provider_names: frozenset[str]
+    issuers: frozenset[str] = frozenset()
     weight: float = 1.0
     region: str | None = None
     data_policy: str | None = None
     context_window: int | None = None
+    max_input: int | None = None
     max_output: int | None = None
     abilities: Abilities = UNKNOWN_ABILITIES
     lacks: frozenset[str] = frozenset()
@@ -109,6 +113,7 @@ class Target:
         *,
         provider: str,
         quota_group: str,
+        issuers: frozenset[str] = frozenset(),
         free: bool = False,
     ) -> Target:
         """Put together what the user stated and, for the rest, what the catalogue knows.
@@ -118,13 +123,16 @@ class Target:
             facts: What the catalogue knows of the model; None: nothing.
             provider: The provider's own id, aliases resolved.
             quota_group: Its quota group's name.
+            issuers: Those whose own tools it can use.
             free: Whether calls cost nothing (a local server) unless the user states a price.
 
         Raises:
-            ConfigurationError: An ability is overridden that does not exist.
+            ConfigurationError: An ability is overridden that does not exist, or a price is stated
+                in part and the rest is not known.
         """
         abilities = _abilities(config, facts)
-        stated = _stated_rates(config)
+        known = (facts.rates if facts else None) or (FREE if free else None)
+        stated = _stated_rates(config, known)
         return cls(
             name=config.name,
             provider=provider,
@@ -144,11 +152,14 @@ class Target:
             weight=config.weight,
             region=config.region,
             data_policy=config.data_policy,
+            issuers=issuers,
             context_window=config.context_window or (facts.context_window if facts else None),
+            # a stated window holds for the prompt too
+            max_input=facts.max_input if facts and config.context_window is None else None,
             max_output=config.max_output or (facts.max_output if facts else None),
             abilities=abilities,
             lacks=_lacks(abilities),
-            rates=stated or (facts.rates if facts else None) or (FREE if free else None),
+            rates=stated or known,
             price_is_stated=stated is not None,
             reasons=bool(abilities.reasoning),
             max_concurrency=config.max_concurrency,
@@ -182,17 +193,39 @@ def _lacks(abilities: Abilities) -> frozenset[str]:
     return frozenset(lacks)
 
 
-def _stated_rates(config: TargetConfig) -> Rates | None:
-    if config.input_usd_per_mtok is None and config.output_usd_per_mtok is None:
+def _stated_rates(config: TargetConfig, known: Rates | None) -> Rates | None:
+    """Lay what is stated over what is known; None where nothing is stated."""
+    per_mtok = {
+        "input_usd": config.input_usd_per_mtok,
+        "output_usd": config.output_usd_per_mtok,
+        "cache_read_usd": config.cache_read_usd_per_mtok,
+        "cache_write_usd": config.cache_write_usd_per_mtok,
+    }
+    stated = {name: usd / 1e6 for name, usd in per_mtok.items() if usd is not None}
+    if not stated:
         return None
-    return Rates.per_mtok(
-        config.input_usd_per_mtok or 0.0,
-        config.output_usd_per_mtok or 0.0,
-        cache_read_usd=config.cache_read_usd_per_mtok,
-        cache_write_usd=config.cache_write_usd_per_mtok,
-        source=STATED,
-        date="",
-    )
+    whole = "input_usd" in stated and "output_usd" in stated
+    if known is None and not whole:
+        raise ConfigurationError(
+            f"target {config.name!r}: no price of it is known: state both input_usd_per_mtok and "
+            "output_usd_per_mtok"
+        )
+    if known is None:
+        known = FREE
+    source, date = (STATED, "") if whole else (f"{STATED} in part, else {known.source}", known.date)
+    return _overlaid(known, {**stated, "source": source, "date": date})
+
+
+def _overlaid(known: Rates, stated: Mapping[str, Any]) -> Rates:
+    input_usd = stated.get("input_usd", known.input_usd)
+    # a discount on the prompt is taken to hold for its cached part
+    share = input_usd / known.input_usd if known.input_usd else None
+    cached = {
+        name: input_usd if share is None else getattr(known, name) * share
+        for name in ("cache_read_usd", "cache_write_usd")
+    }
+    above = tuple([(tokens, _overlaid(rates, stated)) for tokens, rates in known.above])
+    return replace(known, **{**cached, **stated, "above": above})
 
 
 def _outlooks(

@@ -8,6 +8,7 @@ import httpx
 
 from llmrouter_integrations.transport.deadline import DeadlineTransport
 from llmrouter_integrations.transport.environment import tls_context
+from llmrouter_integrations.transport.tunnel import AsyncTunnelTransport
 
 if TYPE_CHECKING:
     import ssl
@@ -61,7 +62,8 @@ class Carriers:
             from llmrouter_integrations.transport.over_aiohttp import AiohttpTransport
 
             return AiohttpTransport(**settings)
-        return httpx.AsyncHTTPTransport(**settings)
+        # What is read and written through httpcore's own streams costs a layer less.
+        return (httpx.AsyncHTTPTransport if proxy is None else AsyncTunnelTransport)(**settings)
 
     def _settings(self, proxy: httpx.Proxy | None) -> dict[str, Any]:
         if self._tls is None:

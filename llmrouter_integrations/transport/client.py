@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Self
@@ -23,7 +23,7 @@ from llmrouter_integrations.transport.stream import HttpStream
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from llmrouter_integrations.http_messages import HttpRequest
     from llmrouter_integrations.transport.limits import Limits
@@ -133,14 +133,11 @@ class Transport:
         finally:
             stream.close()
 
-    @asynccontextmanager
-    async def astream(self, request: HttpRequest, limits: Limits) -> AsyncIterator[HttpStream]:
+    def astream(
+        self, request: HttpRequest, limits: Limits
+    ) -> AbstractAsyncContextManager[HttpStream]:
         """As :meth:`stream`. Cancelling it closes the connection."""
-        stream = await self._aopen(request, limits, _STREAMED)
-        try:
-            yield stream
-        finally:
-            await stream.aclose()
+        return _Opened(partial(self._aopen, request, limits, _STREAMED))
 
     def _open(self, request: HttpRequest, limits: Limits, accept_encoding: bytes) -> HttpStream:
         route = self._routes.to(request.url)
@@ -235,6 +232,25 @@ class Transport:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
+
+
+class _Opened(AbstractAsyncContextManager[HttpStream]):
+    """A stream for as long as its context is open.
+
+    Not a generator: as a loop ends, asyncio closes those in any order, this before its user.
+    """
+
+    __slots__ = ("_open", "_stream")
+
+    def __init__(self, open_stream: Callable[[], Awaitable[HttpStream]]) -> None:
+        self._open = open_stream
+
+    async def __aenter__(self) -> HttpStream:
+        self._stream = await self._open()
+        return self._stream
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._stream.aclose()
 
 
 def _close_all(connections: _SyncConnections, per_loop: PerLoop[LoopConnections]) -> None:

@@ -18,6 +18,7 @@ import httpcore
 import httpx
 
 from llmrouter_integrations.transport.limits import WaitLimit
+from llmrouter_integrations.transport.tunnel import TunnelBackend
 
 if TYPE_CHECKING:
     import ssl
@@ -39,7 +40,10 @@ class DeadlineTransport(httpx.HTTPTransport):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         # httpx hands every option of httpcore's pool through but this one.
-        self._pool._network_backend = _Backend(self._pool._network_backend)  # noqa: SLF001
+        backend: httpcore.NetworkBackend = _Backend(self._pool._network_backend)  # noqa: SLF001
+        if settings.get("proxy") is not None:
+            backend = TunnelBackend(backend)
+        self._pool._network_backend = backend  # noqa: SLF001
 
 
 def _seconds(timeout: float | None, expired: type[httpcore.TimeoutException]) -> float | None:

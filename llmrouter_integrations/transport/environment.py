@@ -14,10 +14,13 @@ import httpx
 
 from llmrouter_integrations.errors import ConfigurationError, MissingExtraError
 from llmrouter_integrations.http_messages import url_without_secrets
+from llmrouter_integrations.transport.urls import usable_url
 
 __all__ = ["Proxies", "async_backend", "tls_context"]
 
 BACKENDS = ("auto", "httpx", "aiohttp")
+
+_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 def async_backend(chosen: str | None) -> str:
@@ -32,14 +35,14 @@ def async_backend(chosen: str | None) -> str:
         MissingExtraError: aiohttp was asked for and is not installed.
     """
     name = chosen or os.environ.get("LLMROUTER_HTTP") or "auto"
+    asked = f"{'http' if chosen else 'LLMROUTER_HTTP'}={name!r}"
     if name not in BACKENDS:
-        source = "http=" if chosen else "LLMROUTER_HTTP="
-        raise ConfigurationError(f"{source}{name!r} is none of {', '.join(BACKENDS)}")
+        raise ConfigurationError(f"{asked} is none of {', '.join(BACKENDS)}")
     if name == "httpx":
         return name
     if find_spec("aiohttp") is None:
         if name == "aiohttp":
-            raise MissingExtraError("LLMROUTER_HTTP=aiohttp", "fast", "aiohttp")
+            raise MissingExtraError(asked, "fast", "aiohttp")
         return "httpx"
     return "aiohttp"
 
@@ -69,7 +72,7 @@ def tls_context(verify: bool | str | ssl.SSLContext, *, trust_env: bool) -> ssl.
 
 def _trusting(path: str, source: str) -> ssl.SSLContext:
     place = Path(path)
-    if not place.exists():
+    if not path or not place.exists():
         raise ConfigurationError(f"{source}={path!r}: no such file or directory of certificates")
     try:
         if place.is_dir():
@@ -129,15 +132,11 @@ def _in_network(host: str, network: str) -> bool:
 def _proxy(url: str, source: str) -> httpx.Proxy:
     written = url if "://" in url else f"http://{url}"
     shown = f"{source}={url_without_secrets(written)!r}"
-    try:
-        proxy = httpx.Proxy(written)
-    except (httpx.InvalidURL, ValueError):
-        proxy = None
-    if proxy is None or not proxy.url.host:
-        # Raised out here: the cause would quote the password.
+    parsed = usable_url(written, _PROXY_SCHEMES)
+    if parsed is None:
         raise ConfigurationError(
             f"{shown} is not the URL of a proxy: http://host:port, https:// or socks5:// is wanted"
         )
-    if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
+    if parsed.scheme.startswith("socks") and find_spec("socksio") is None:
         raise ConfigurationError(f"{shown} needs socksio: pip install 'httpx[socks]'")
-    return proxy
+    return httpx.Proxy(parsed)

@@ -31,9 +31,11 @@ class Limits:
 
     Args:
         total_s: Seconds for the whole attempt, to the last byte.
-        first_token_s: Seconds until the first byte of the body has been read.
+        first_token_s: Seconds until the first byte of the body has been read; of a stream, until
+            its reader says that content has come, for a provider that has told its name may
+            think in silence for as long as one that has not.
         idle_s: Seconds between two reads after that, and for each write.
-        connect_s: Seconds to open a connection: DNS, TCP and TLS.
+        connect_s: Seconds to open a connection: DNS, TCP, TLS, and a proxy's part of it.
         pool_s: Seconds to wait for a free place among the client's connections.
         max_body_bytes: Bytes a whole answer, or one line of a streamed one, may have once its
             content-encoding is undone.
@@ -92,7 +94,7 @@ class Countdown:
             return left
         return wait
 
-    def first_byte_seen(self) -> None:
+    def begun(self) -> None:
         """From here on the idle limit counts, and the first-token limit no more."""
         self._first_by = None
 

@@ -16,6 +16,7 @@ import httpx
 
 from llmrouter_integrations.errors import AuthenticationError, ConfigurationError
 from llmrouter_integrations.http_messages import url_without_secrets
+from llmrouter_integrations.transport.urls import usable_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,11 +86,8 @@ class Routes:
         return route
 
     def _work_out(self, url: str) -> Route:
-        try:
-            parsed = httpx.URL(url)
-        except httpx.InvalidURL:
-            parsed = httpx.URL()
-        if parsed.scheme not in ("http", "https") or not parsed.host:
+        parsed = usable_url(url, ("http", "https"))
+        if parsed is None:
             raise ConfigurationError(f"{url_without_secrets(url)!r} is not an absolute http(s) URL")
         proxy = self._proxies.for_url(parsed)
         host = parsed.netloc

@@ -48,6 +48,8 @@ _HTTPX_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = 
 )
 """aiohttp's errors and httpx's names for them; the first row that fits counts."""
 
+_MAY_HAVE_BEEN_SENT = (httpx.ReadError, httpx.RemoteProtocolError)
+
 
 def _in_httpx_terms(error: Exception) -> httpx.TransportError:
     httpx_class = next(named for kind, named in _HTTPX_ERRORS if isinstance(error, kind))
@@ -148,7 +150,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             _cut(sockets)
             self._places.release()
             if isinstance(error, aiohttp.ClientError):
-                raise _in_httpx_terms(error) from error
+                told = _in_httpx_terms(error)
+                if not sockets and isinstance(told, _MAY_HAVE_BEEN_SENT):
+                    told = httpx.ProxyError(str(told))  # broke off before its tunnel stood
+                raise told from error
             raise
         finally:
             _SOCKETS.reset(context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+from llmrouter_integrations.transport.closing import at_once
 from llmrouter_integrations.transport.exchange import EXPECTED
 
 if TYPE_CHECKING:
@@ -43,8 +44,14 @@ class HttpStream:
         self.status = exchange.status = response.status_code
         self.headers: Mapping[str, str] = _plain(response.headers.raw)
 
+    def content_seen(self) -> None:
+        """Say that the answer has begun: from here on ``idle_s`` counts, not ``first_token_s``."""
+        self._exchange.countdown.begun()
+
     def iter_bytes(self) -> Iterator[bytes]:
         """The body as it arrives, content-encoding undone; never an empty chunk.
+
+        Its reader calls :meth:`content_seen` once the bytes say something.
 
         Raises:
             TargetTimeoutError: ``first_token_s``, ``idle_s`` or ``total_s`` ran out.
@@ -82,7 +89,7 @@ class HttpStream:
 
     async def aclose(self) -> None:
         """As :meth:`close`."""
-        await self._response.aclose()
+        await at_once(self._response.aclose())
 
     def _chunks(self, count: Callable[[bytes], None]) -> Iterator[bytes]:
         response = self._response
@@ -104,6 +111,7 @@ class HttpStream:
         return encoding != "identity"
 
     def _count_whole(self, chunk: bytes) -> None:
+        self._exchange.countdown.begun()
         self._counted_bytes += len(chunk)
         if self._counted_bytes > self._exchange.max_body_bytes:
             raise self._exchange.violated(f"over {self._exchange.max_body_bytes} bytes of answer")
@@ -132,7 +140,6 @@ def _read(
             if chunk is None:
                 return
             if chunk:
-                countdown.first_byte_seen()
                 count(chunk)
                 yield chunk
             continue
@@ -168,7 +175,6 @@ class _AsyncRead:
                 failure = self._exchange.fault(raised)
             else:
                 if chunk:
-                    countdown.first_byte_seen()
                     self._count(chunk)
                     return chunk
                 continue

@@ -30,11 +30,12 @@ from llmrouter_integrations.wire.anthropic_blocks import BlockWriter
 from llmrouter_integrations.wire.anthropic_stream import AnthropicStream
 from llmrouter_integrations.wire.anthropic_tools import Offer, offer
 from llmrouter_integrations.wire.base import Encoded
-from llmrouter_integrations.wire.checks import finished, json_body, malformed
+from llmrouter_integrations.wire.checks import read_answer
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.claude import (
     BINDING_BETA,
     OTHER,
+    WINDOW_BETA,
     ClaudeRules,
     claude_rules,
     sampling,
@@ -156,6 +157,8 @@ class AnthropicCodec:
         betas = list(offered.betas)
         if thought.config is not None and "block_binding" in thought.config:
             betas.append(BINDING_BETA)
+        if request.max_tokens is None and not rules.ends_at_window:
+            betas.append(WINDOW_BETA)  # its most, said for the caller, must not refuse the prompt
         if request.extra:
             more = extra_fields(request.extra, ("anthropic", endpoint.provider), adjustments)
             betas.extend(more.pop("betas", ()))
@@ -168,13 +171,7 @@ class AnthropicCodec:
 
     def decode(self, http: HttpResponse, endpoint: Endpoint) -> Response:
         """Read a whole answer; see :class:`~llmrouter_integrations.wire.base.Codec`."""
-        if not 200 <= http.status < 300:
-            raise self.error(http, endpoint)
-        body = json_body(http, endpoint)
-        try:
-            return finished(_response(body, endpoint), endpoint)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise malformed(error, endpoint) from error
+        return read_answer(http, endpoint, _response)
 
     def decoder(self, endpoint: Endpoint) -> AnthropicStream:
         """Begin to read a streamed answer."""

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from llmrouter_integrations.errors import (
-    AttemptError,
     ProtocolViolationError,
-    TruncatedAnswerError,
 )
 from llmrouter_integrations.messages import (
     Chunk,
@@ -26,15 +24,14 @@ from llmrouter_integrations.wire.anthropic_answer import (
     issuer_of,
     usage_of,
 )
-from llmrouter_integrations.wire.checks import check_end, malformed
+from llmrouter_integrations.wire.checks import check_end
 from llmrouter_integrations.wire.classify import classify_payload
-from llmrouter_integrations.wire.sse import SseParser
+from llmrouter_integrations.wire.event_stream import EventStream
 from llmrouter_integrations.wire.structured import JSON_TOOL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmrouter_integrations.messages import Delta
     from llmrouter_integrations.wire.base import Endpoint
 
 __all__ = ["AnthropicStream"]
@@ -55,93 +52,20 @@ class _Block:
         self.signature = begun.get("signature") or ""
 
 
-class AnthropicStream:
-    """Turns server-sent events into chunks; block indices are the parts' indices.
+class AnthropicStream(EventStream):
+    """Turns server-sent events into chunks; block indices are the parts' indices."""
 
-    What several events of one feed add goes into one chunk. A fault is raised at the next call if
-    the same feed brought something before it, so that nothing that came is lost.
-    """
-
-    __slots__ = (
-        "_blocks",
-        "_content",
-        "_deltas",
-        "_done",
-        "_endpoint",
-        "_failure",
-        "_issuer",
-        "_said",
-        "_sse",
-        "_usage",
-    )
+    __slots__ = ("_blocks", "_content", "_issuer", "_said", "_usage")
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+        super().__init__(endpoint)
         self._issuer = issuer_of(endpoint)
-        self._sse = SseParser()
         self._blocks: dict[int, _Block] = {}
-        self._deltas: list[Delta] = []
         self._usage: dict[str, Any] = {}
         self._said: dict[str, Any] = {}
         self._content = False
-        self._done = False
-        self._failure: AttemptError | None = None
 
-    def feed(self, data: bytes) -> list[Chunk]:
-        """Take the next bytes, cut anywhere; give the chunks they complete.
-
-        Raises:
-            AttemptError: The stream carried an error event, or is not what it should be, or
-                ended without an answer in it.
-        """
-        if self._failure is not None:
-            raise self._failure
-        return self._read(self._sse.feed(data))
-
-    def finish(self) -> list[Chunk]:
-        """Take the end of the bytes; give what was held back.
-
-        Raises:
-            TruncatedAnswerError: The answer's stop reason had not come.
-            EmptyAnswerError: It had come, but nothing before it.
-        """
-        if self._failure is not None:
-            raise self._failure
-        chunks = self._read(self._sse.flush(), last=True)
-        if self._failure is not None:
-            raise self._failure
-        if not self._done:
-            if self._said.get("stop_reason") is None:
-                raise TruncatedAnswerError(
-                    "the stream ended before the answer did", target=self._endpoint.name
-                )
-            chunks.append(self._end())
-        return chunks
-
-    def _read(self, events: list[tuple[str, bytes]], *, last: bool = False) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        try:
-            for _, payload in events:
-                self._event(payload, chunks, last=last)
-        except AttemptError as error:
-            error.target = self._endpoint.name
-            self._failure = error
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            self._failure = malformed(error, self._endpoint)
-        self._flush(chunks)
-        if self._failure is not None and not chunks:
-            raise self._failure
-        return chunks
-
-    def _event(self, payload: bytes, chunks: list[Chunk], *, last: bool) -> None:
-        if self._done:
-            return
-        try:
-            event = orjson.loads(payload)
-        except orjson.JSONDecodeError:
-            if last:
-                return  # cut off in the middle of an event
-            raise ProtocolViolationError("a stream event is not JSON") from None
+    def _event(self, event: Any, chunks: list[Chunk]) -> None:
         kind = event.get("type")
         if kind == "content_block_delta":
             self._block_delta(event)
@@ -164,10 +88,8 @@ class AnthropicStream:
         elif kind == "error" or "error" in event:
             raise classify_payload(event, self._endpoint)
 
-    def _flush(self, chunks: list[Chunk]) -> None:
-        if self._deltas:
-            chunks.append(Chunk(tuple(self._deltas)))
-            self._deltas.clear()
+    def _last(self) -> Chunk | None:
+        return None if self._said.get("stop_reason") is None else self._end()
 
     def _block_delta(self, event: Mapping[str, Any]) -> None:
         index: int = event.get("index", 0)

@@ -35,7 +35,7 @@ from llmrouter_integrations.wire.bedrock_models import bedrock_rules
 from llmrouter_integrations.wire.bedrock_settings import converse_settings
 from llmrouter_integrations.wire.bedrock_stream import ConverseStream
 from llmrouter_integrations.wire.bedrock_tools import tool_config
-from llmrouter_integrations.wire.checks import finished, json_body, malformed
+from llmrouter_integrations.wire.checks import read_answer
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.extra import extra_fields
 from llmrouter_integrations.wire.history import (
@@ -152,13 +152,7 @@ class BedrockCodec:
 
     def decode(self, http: HttpResponse, endpoint: Endpoint) -> Response:
         """Read a whole answer; see :class:`~llmrouter_integrations.wire.base.Codec`."""
-        if not 200 <= http.status < 300:
-            raise self.error(http, endpoint)
-        body = json_body(http, endpoint)
-        try:
-            return finished(_response(http, body, endpoint), endpoint)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise malformed(error, endpoint) from error
+        return read_answer(http, endpoint, lambda body, _: _response(http, body, endpoint))
 
     def decoder(self, endpoint: Endpoint) -> ConverseStream:
         """Begin to read a streamed answer."""

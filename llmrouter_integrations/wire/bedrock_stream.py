@@ -9,7 +9,6 @@ import orjson
 from llmrouter_integrations.errors import (
     AttemptError,
     ProtocolViolationError,
-    TruncatedAnswerError,
 )
 from llmrouter_integrations.messages import (
     EMPTY_MAP,
@@ -30,14 +29,14 @@ from llmrouter_integrations.wire.bedrock_answer import (
     finish_reason_of,
     usage_of,
 )
-from llmrouter_integrations.wire.checks import check_end, malformed
+from llmrouter_integrations.wire.checks import check_end
 from llmrouter_integrations.wire.classify import classify_payload
+from llmrouter_integrations.wire.event_stream import AnswerStream
 from llmrouter_integrations.wire.structured import JSON_TOOL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmrouter_integrations.messages import Delta
     from llmrouter_integrations.wire.base import Endpoint
 
 __all__ = ["ConverseStream"]
@@ -67,84 +66,31 @@ class _Block:
         self.signature = ""
 
 
-class ConverseStream:
-    """Turns AWS event frames into chunks; block indices are the parts' indices.
+class ConverseStream(AnswerStream):
+    """Turns AWS event frames into chunks; block indices are the parts' indices."""
 
-    What several events of one feed add goes into one chunk. A fault is raised at the next call if
-    the same feed brought something before it, so that nothing that came is lost.
-    """
-
-    __slots__ = (
-        "_blocks",
-        "_content",
-        "_deltas",
-        "_done",
-        "_endpoint",
-        "_failure",
-        "_frames",
-        "_said",
-        "_stop",
-    )
+    __slots__ = ("_blocks", "_content", "_frames", "_said", "_stop")
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+        super().__init__(endpoint)
         self._frames = EventStreamParser()
         self._blocks: dict[int, _Block] = {}
-        self._deltas: list[Delta] = []
         self._said: dict[str, Any] = {}
         self._stop: str | None = None
         self._content = False
-        self._done = False
-        self._failure: AttemptError | None = None
 
-    def feed(self, data: bytes) -> list[Chunk]:
-        """Take the next bytes, cut anywhere; give the chunks they complete.
+    def _take(self, data: bytes | None, chunks: list[Chunk]) -> None:
+        for headers, payload in self._frames.feed(data or b""):
+            if self._done:
+                break
+            self._event(headers, payload, chunks)
 
-        Raises:
-            AttemptError: The stream carried an exception, or is not what it should be, or ended
-                without an answer in it.
-        """
-        if self._failure is not None:
-            raise self._failure
-        chunks: list[Chunk] = []
-        try:
-            for headers, payload in self._frames.feed(data):
-                self._event(headers, payload, chunks)
-        except AttemptError as error:
-            error.target = self._endpoint.name
-            self._failure = error
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            self._failure = malformed(error, self._endpoint)
-        if self._deltas:
-            chunks.append(Chunk(tuple(self._deltas)))
-            self._deltas.clear()
-        if self._failure is not None and not chunks:
-            raise self._failure
-        return chunks
-
-    def finish(self) -> list[Chunk]:
-        """Take the end of the bytes; give what was held back.
-
-        Raises:
-            TruncatedAnswerError: The answer's stop reason had not come.
-            EmptyAnswerError: It had come, but nothing before it.
-        """
-        if self._failure is not None:
-            raise self._failure
-        if self._done:
-            return []
-        if self._stop is None:
-            raise TruncatedAnswerError(
-                "the stream ended before the answer did", target=self._endpoint.name
-            )
-        return [self._end()]
+    def _last(self) -> Chunk | None:
+        return None if self._stop is None else self._end()
 
     def _event(self, headers: dict[str, str], payload: bytes, chunks: list[Chunk]) -> None:
-        if self._done or self._failure is not None:
-            return
         if headers.get(":message-type") != "event":
-            self._failure = self._exception(headers, payload)
-            return
+            raise self._exception(headers, payload)
         kind = headers.get(":event-type")
         try:
             event = orjson.loads(payload)
@@ -164,9 +110,7 @@ class ConverseStream:
         elif kind == "metadata":
             self._said.update(event)
             if self._stop is not None:
-                if self._deltas:
-                    chunks.append(Chunk(tuple(self._deltas)))
-                    self._deltas.clear()
+                self._flush(chunks)
                 chunks.append(self._end())
 
     def _exception(self, headers: dict[str, str], payload: bytes) -> AttemptError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -14,15 +14,43 @@ from llmrouter_integrations.errors import (
     TruncatedAnswerError,
 )
 from llmrouter_integrations.messages import CachePoint, ReasoningPart, TextPart, ToolCallPart
+from llmrouter_integrations.wire.classify import classify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from llmrouter_integrations.http_messages import HttpResponse
     from llmrouter_integrations.messages import FinishReason, Response
     from llmrouter_integrations.wire.base import Endpoint
 
-__all__ = ["check_end", "finished", "json_body", "malformed"]
+__all__ = ["MISSHAPEN", "check_end", "finished", "json_body", "malformed", "read_answer"]
+
+MISSHAPEN: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What comes of reading JSON in which something is not of the kind it should be."""
+
+
+def read_answer(
+    http: HttpResponse, endpoint: Endpoint, read: Callable[[Any, Endpoint], Response]
+) -> Response:
+    """Read a whole answer: the one frame of every codec's ``decode``.
+
+    Args:
+        http: The answer, of any status.
+        endpoint: Who gave it.
+        read: Reads the JSON of its body.
+
+    Raises:
+        AttemptError: By status, code and body where it is an error; else as :func:`json_body`,
+            :func:`malformed` and :func:`finished` say.
+    """
+    if not 200 <= http.status < 300:
+        raise classify(http, endpoint)
+    body = json_body(http, endpoint)
+    try:
+        response = read(body, endpoint)
+    except MISSHAPEN as error:
+        raise malformed(error, endpoint) from error
+    return finished(response, endpoint)
 
 
 def json_body(http: HttpResponse, endpoint: Endpoint) -> Any:
@@ -60,10 +88,10 @@ def _cut_inside_a_character(body: bytes) -> bool:
 
 
 def malformed(error: Exception, endpoint: Endpoint) -> ProtocolViolationError:
-    """Name the error for JSON in which something is not of the kind it should be.
+    """Name the error for what is not of the form that the protocol promises.
 
     Args:
-        error: What reading it raised.
+        error: What reading it raised, one of :data:`MISSHAPEN`.
         endpoint: Who sent it.
     """
     return ProtocolViolationError(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BINDING_BETA",
     "OTHER",
+    "WINDOW_BETA",
     "ClaudeRules",
     "Thinking",
     "claude_rules",
@@ -33,6 +34,8 @@ __all__ = [
 
 BINDING_BETA: Final = "thinking-binding-controls-2026-08-01"
 """The beta feature that ``thinking.block_binding`` belongs to."""
+WINDOW_BETA: Final = "model-context-window-exceeded-2025-08-26"
+"""The beta feature by which an answer ends where the window does; see ``ClaudeRules``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,10 @@ class ClaudeRules:
         schema: Whether it is held to a JSON schema, in answers and in strict tools.
         binds: Whether a thinking block replayed after another prefix is an error unless it is
             asked to be dropped ("preserved thinking").
+        ends_at_window: Whether an answer may end where the window does. Those from 3.7 on and
+            before 4.5 refuse a prompt that does not fit it together with ``max_tokens``, unless
+            :data:`WINDOW_BETA` is asked for
+            (https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons).
     """
 
     max_output: int
@@ -65,6 +72,7 @@ class ClaudeRules:
     prefill: bool = False
     schema: bool = True
     binds: bool = False
+    ends_at_window: bool = True
 
 
 _CLAUDE_3 = ClaudeRules(
@@ -78,10 +86,10 @@ _CLAUDE_3 = ClaudeRules(
     schema=False,
 )
 _CLAUDE_35 = replace(_CLAUDE_3, max_output=8_192)
-_CLAUDE_37 = replace(_CLAUDE_3, max_output=64_000, thinking="budget")
+_CLAUDE_37 = replace(_CLAUDE_3, max_output=64_000, thinking="budget", ends_at_window=False)
 _SONNET_4 = replace(_CLAUDE_37, both_samplers=False)
 _OPUS_4 = replace(_SONNET_4, max_output=32_000)
-_CLAUDE_45 = replace(_SONNET_4, schema=True)
+_CLAUDE_45 = replace(_SONNET_4, schema=True, ends_at_window=True)
 _OPUS_46 = ClaudeRules(
     128_000, efforts=("low", "medium", "high", "max"), hides_thinking=False, sampling=True
 )
@@ -91,7 +99,7 @@ _FABLE_5 = replace(_OPUS_47, off="never")
 _MYTHOS_51 = replace(_FABLE_5, forced_tools=False)
 _OPUS_55 = replace(_MYTHOS_51, binds=True)
 
-OTHER: Final = replace(_CLAUDE_37, max_output=8_192)
+OTHER: Final = replace(_CLAUDE_37, max_output=8_192, ends_at_window=True)
 """Of other vendors' models behind this protocol: they took after the Claude of early 2025."""
 
 _LINES: Final[Mapping[str, tuple[tuple[tuple[int, int], ClaudeRules], ...]]] = {

@@ -65,8 +65,9 @@ def closed_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
         for name, part in (schema.get(key) or {}).items()
     }
     try:
+        sound: set[str] = set()
         for pointer in definitions:
-            _refuse_recursion(pointer, definitions, ())
+            _refuse_recursion(pointer, definitions, (), sound)
         closed = _close(schema)
     except _Inexpressible:
         return None
@@ -84,11 +85,17 @@ def _optional(schema: Any) -> int:
     return here + sum(_optional(part) for part in schema.values())
 
 
-def _refuse_recursion(pointer: str, definitions: Mapping[str, Any], above: tuple[str, ...]) -> None:
+def _refuse_recursion(
+    pointer: str, definitions: Mapping[str, Any], above: tuple[str, ...], sound: set[str]
+) -> None:
+    """Walk each definition once; ``sound`` are those found to lead back to nowhere."""
+    if pointer in sound:
+        return
     if pointer in above:
         raise _Inexpressible
     for inner in _references(definitions.get(pointer)):
-        _refuse_recursion(inner, definitions, (*above, pointer))
+        _refuse_recursion(inner, definitions, (*above, pointer), sound)
+    sound.add(pointer)
 
 
 def _references(schema: Any) -> list[str]:

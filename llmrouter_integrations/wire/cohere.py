@@ -15,7 +15,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
 )
 from llmrouter_integrations.wire.base import Encoded
-from llmrouter_integrations.wire.checks import finished, json_body, malformed
+from llmrouter_integrations.wire.checks import read_answer
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.cohere_answer import (
     extra_of,
@@ -73,13 +73,7 @@ class CohereCodec:
 
     def decode(self, http: HttpResponse, endpoint: Endpoint) -> Response:
         """Read a whole answer; see :class:`~llmrouter_integrations.wire.base.Codec`."""
-        if not 200 <= http.status < 300:
-            raise self.error(http, endpoint)
-        body = json_body(http, endpoint)
-        try:
-            return finished(_response(body, endpoint), endpoint)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise malformed(error, endpoint) from error
+        return read_answer(http, endpoint, _response)
 
     def decoder(self, endpoint: Endpoint) -> CohereStream:
         """Begin to read a streamed answer."""

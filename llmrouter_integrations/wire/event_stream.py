@@ -1,4 +1,4 @@
-"""What the readers of streamed answers have in common, where events are JSON objects."""
+"""What the readers of streamed answers have in common."""
 
 from __future__ import annotations
 
@@ -6,34 +6,37 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from llmrouter_integrations.errors import AttemptError, TruncatedAnswerError
+from llmrouter_integrations.errors import (
+    AttemptError,
+    ProtocolViolationError,
+    TruncatedAnswerError,
+)
 from llmrouter_integrations.messages import Chunk
-from llmrouter_integrations.wire.checks import malformed
+from llmrouter_integrations.wire.checks import MISSHAPEN, malformed
 from llmrouter_integrations.wire.sse import SseParser
 
 if TYPE_CHECKING:
     from llmrouter_integrations.messages import Delta
     from llmrouter_integrations.wire.base import Endpoint
 
-__all__ = ["EventStream"]
+__all__ = ["AnswerStream", "EventStream"]
 
 _DONE: Final = b"[DONE]"
 
 
-class EventStream:
-    """Turns server-sent events into chunks (a :class:`~.base.StreamDecoder`).
+class AnswerStream:
+    """Turns bytes into chunks (a :class:`~.base.StreamDecoder`).
 
     What several events of one feed add goes into one chunk. A fault is raised at the next call if
     the same feed brought something before it, so that nothing that came is lost.
 
-    A protocol adds :meth:`_event`, and :meth:`_last` if its end is the end of the bytes.
+    A framing adds :meth:`_take`, a protocol :meth:`_last` if its end is the end of the bytes.
     """
 
-    __slots__ = ("_deltas", "_done", "_endpoint", "_failure", "_sse")
+    __slots__ = ("_deltas", "_done", "_endpoint", "_failure")
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._sse = SseParser()
         self._deltas: list[Delta] = []  # what is not in a chunk yet
         self._done = False
         self._failure: AttemptError | None = None
@@ -45,9 +48,7 @@ class EventStream:
             AttemptError: The stream carried an error, or is not what it should be, or ended
                 without an answer in it.
         """
-        if self._failure is not None:
-            raise self._failure
-        return self._read(self._sse.feed(data))
+        return self._read(data)
 
     def finish(self) -> list[Chunk]:
         """Take the end of the bytes; give what was held back.
@@ -57,9 +58,7 @@ class EventStream:
             EmptyAnswerError: It had come, but nothing before it.
             MalformedToolCallError: It had come, in a call whose arguments are no JSON object.
         """
-        if self._failure is not None:
-            raise self._failure
-        chunks = self._read(self._sse.flush(), last=True)
+        chunks = self._read(None)
         if self._failure is not None:
             raise self._failure
         if not self._done:
@@ -71,8 +70,8 @@ class EventStream:
             chunks.append(ending)
         return chunks
 
-    def _event(self, event: Any, chunks: list[Chunk]) -> None:
-        """Take one event; chunks of its own come behind those of :meth:`_flush`."""
+    def _take(self, data: bytes | None, chunks: list[Chunk]) -> None:
+        """Take bytes, or with None their end; chunks of its own come behind :meth:`_flush`'s."""
         raise NotImplementedError
 
     def _last(self) -> Chunk | None:
@@ -85,24 +84,44 @@ class EventStream:
             chunks.append(Chunk(tuple(self._deltas), logprobs=logprobs))
             self._deltas.clear()
 
-    def _read(self, events: list[tuple[str, bytes]], *, last: bool = False) -> list[Chunk]:
+    def _read(self, data: bytes | None) -> list[Chunk]:
+        if self._failure is not None:
+            raise self._failure
         chunks: list[Chunk] = []
         try:
-            for _, payload in events:
-                if self._done or payload == _DONE:
-                    break
-                try:
-                    event = orjson.loads(payload)
-                except orjson.JSONDecodeError:
-                    if last:
-                        break  # cut off in the middle of an event
-                    raise
-                self._event(event, chunks)
+            self._take(data, chunks)
         except AttemptError as error:
+            error.target = self._endpoint.name
             self._failure = error
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except MISSHAPEN as error:
             self._failure = malformed(error, self._endpoint)
         self._flush(chunks)
         if self._failure is not None and not chunks:
             raise self._failure
         return chunks
+
+
+class EventStream(AnswerStream):
+    """The same of server-sent events that are JSON objects; a protocol adds :meth:`_event`."""
+
+    __slots__ = ("_sse",)
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._sse = SseParser()
+
+    def _event(self, event: Any, chunks: list[Chunk]) -> None:
+        """Take one event, as :meth:`_take` does."""
+        raise NotImplementedError
+
+    def _take(self, data: bytes | None, chunks: list[Chunk]) -> None:
+        for _, payload in self._sse.flush() if data is None else self._sse.feed(data):
+            if self._done or payload == _DONE:
+                break
+            try:
+                event = orjson.loads(payload)
+            except orjson.JSONDecodeError:
+                if data is None:
+                    break  # cut off in the middle of an event
+                raise ProtocolViolationError("a stream event is not JSON") from None
+            self._event(event, chunks)

@@ -25,18 +25,16 @@ from llmrouter_integrations.messages import (
     TextPart,
 )
 from llmrouter_integrations.wire.base import Encoded
-from llmrouter_integrations.wire.checks import finished, json_body
+from llmrouter_integrations.wire.checks import read_answer
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.dialects import dialect_of
 from llmrouter_integrations.wire.extra import extra_fields
 from llmrouter_integrations.wire.openai_answer import AnswerReader
 from llmrouter_integrations.wire.openai_messages import write_messages
 from llmrouter_integrations.wire.openai_outcome import (
-    MISSHAPEN,
     extra_of,
     finish_reason_of,
     logprobs_of,
-    misshapen,
     sources_of,
     usage_of,
 )
@@ -98,14 +96,7 @@ class OpenAIChatCodec:
 
     def decode(self, http: HttpResponse, endpoint: Endpoint) -> Response:
         """Read a whole answer; see :class:`~.base.Codec`."""
-        if not 200 <= http.status < 300:
-            raise classify(http, endpoint)
-        body = json_body(http, endpoint)
-        try:
-            response = _response(body, endpoint)
-        except MISSHAPEN as error:
-            raise misshapen(error, endpoint) from error
-        return finished(response, endpoint)
+        return read_answer(http, endpoint, _response)
 
     def decoder(self, endpoint: Endpoint) -> StreamDecoder:
         """Begin to read a streamed answer; see :class:`~.base.Codec`."""

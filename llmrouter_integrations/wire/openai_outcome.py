@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from llmrouter_integrations.errors import OverloadedError, ProtocolViolationError, ServerError
+from llmrouter_integrations.errors import OverloadedError, ServerError
 from llmrouter_integrations.messages import EMPTY_MAP, Citation, Usage
 
 if TYPE_CHECKING:
@@ -14,17 +14,12 @@ if TYPE_CHECKING:
     from llmrouter_integrations.wire.base import Endpoint
 
 __all__ = [
-    "MISSHAPEN",
     "extra_of",
     "finish_reason_of",
     "logprobs_of",
-    "misshapen",
     "sources_of",
     "usage_of",
 ]
-
-MISSHAPEN: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
-"""What comes of reading JSON that is of another shape than the protocol promises."""
 
 _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
@@ -55,13 +50,6 @@ _EXTRA: Final = (
     "related_questions",
 )
 _CHOICE_EXTRA: Final = ("content_filter_results", "native_finish_reason")
-
-
-def misshapen(error: Exception, endpoint: Endpoint) -> ProtocolViolationError:
-    """Say of one of :data:`MISSHAPEN` what it means."""
-    return ProtocolViolationError(
-        f"the answer is not shaped as chat completions are: {error}", target=endpoint.name
-    )
 
 
 def finish_reason_of(raw: str | None, *, called: bool, endpoint: Endpoint) -> FinishReason:

@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-import orjson
-
-from llmrouter_integrations.errors import (
-    AttemptError,
-    ProtocolViolationError,
-    TruncatedAnswerError,
-)
 from llmrouter_integrations.messages import (
     Chunk,
     OpaquePart,
@@ -20,8 +13,9 @@ from llmrouter_integrations.messages import (
     TextDelta,
     ToolCallDelta,
 )
-from llmrouter_integrations.wire.checks import check_end, malformed
+from llmrouter_integrations.wire.checks import check_end
 from llmrouter_integrations.wire.classify import classify_payload
+from llmrouter_integrations.wire.event_stream import EventStream
 from llmrouter_integrations.wire.openai_responses_dialects import dialect_of
 from llmrouter_integrations.wire.openai_responses_output import (
     citation,
@@ -32,12 +26,13 @@ from llmrouter_integrations.wire.openai_responses_output import (
     reasoning_texts,
     usage_of,
 )
-from llmrouter_integrations.wire.sse import SseParser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from llmrouter_integrations.messages import Delta
+    from llmrouter_integrations.errors import (
+        AttemptError,
+    )
     from llmrouter_integrations.wire.base import Endpoint
 
 __all__ = ["ResponsesStream"]
@@ -58,110 +53,49 @@ class _Part:
         self.texts: list[str] = []  # of a tool call only
 
 
-class ResponsesStream:
+class ResponsesStream(EventStream):
     """Turns server-sent events into chunks.
 
-    What several events of one feed add goes into one chunk. The events that end an item say it
-    whole: what a server did not send in pieces is taken from them. An error is raised at the next
-    call if the same feed brought content before it, so that nothing that came is lost.
+    The events that end an item say it whole: what a server did not send in pieces is taken from
+    them.
     """
 
     __slots__ = (
         "_calls",
         "_content",
-        "_deltas",
-        "_done",
-        "_endpoint",
-        "_failure",
         "_finished",
         "_issuer",
         "_items",
         "_logprobs",
         "_parts",
         "_refused",
-        "_sse",
     )
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+        super().__init__(endpoint)
         self._issuer = dialect_of(endpoint.provider).issuer
-        self._sse = SseParser()
         self._items: dict[int, Mapping[str, Any]] = {}  # as they were announced
         self._parts: dict[tuple[int, int], _Part] = {}
         self._finished: set[int] = set()
         self._calls: dict[int, str] = {}  # their names
-        self._deltas: list[Delta] = []
         self._logprobs: list[Any] = []
         self._content = False
         self._refused = False
-        self._done = False
-        self._failure: AttemptError | None = None
 
-    def feed(self, data: bytes) -> list[Chunk]:
-        """Take the next bytes, cut anywhere; give the chunks they complete.
-
-        Raises:
-            AttemptError: The stream carried an error, or is not what it should be, or ended with
-                nothing usable in it.
-        """
-        return self._read(self._sse.feed(data))
-
-    def finish(self) -> list[Chunk]:
-        """Take the end of the bytes; give what was held back.
-
-        Raises:
-            TruncatedAnswerError: The event that ends the answer had not come.
-        """
-        chunks = self._read(self._sse.flush(), last=True)
-        if self._failure is not None:
-            raise self._failure
-        if not self._done:
-            raise TruncatedAnswerError(
-                "the stream ended before the answer did", target=self._endpoint.name
-            )
-        return chunks
-
-    def _read(self, events: list[tuple[str, bytes]], *, last: bool = False) -> list[Chunk]:
-        if self._failure is not None:
-            raise self._failure
-        chunks: list[Chunk] = []
-        try:
-            for _, payload in events:
-                if self._done or payload == b"[DONE]":
-                    break
-                try:
-                    event: Event = orjson.loads(payload)
-                except orjson.JSONDecodeError:
-                    if last:
-                        break  # cut off in the middle of an event
-                    raise ProtocolViolationError(
-                        "a stream event is not JSON", target=self._endpoint.name
-                    ) from None
-                kind = event.get("type") or ""
-                if (read := self._READERS.get(kind)) is not None:
-                    read(self, event)
-                elif kind in _ENDS:
-                    self._end(event.get("response") or {}, chunks)
-                elif kind == "response.created":
-                    body = event.get("response") or {}
-                    chunks.append(Chunk(model=body.get("model"), id=body.get("id")))
-                elif kind in _FAILURES or event.get("error"):
-                    raise self._classified(event)
-        except AttemptError as error:
-            self._failure = error
-        except (AttributeError, IndexError, KeyError, TypeError) as error:
-            self._failure = malformed(error, self._endpoint)
-        self._flush(chunks)
-        if self._failure is not None and not chunks:
-            raise self._failure
-        return chunks
-
-    def _flush(self, chunks: list[Chunk]) -> None:
-        if self._deltas or self._logprobs:
-            logprobs = {"content": self._logprobs} if self._logprobs else None
-            chunks.append(Chunk(tuple(self._deltas), logprobs=logprobs))
-            self._deltas.clear()
-            self._logprobs = []
+    def _event(self, event: Event, chunks: list[Chunk]) -> None:
+        kind = event.get("type") or ""
+        if (read := self._READERS.get(kind)) is not None:
+            read(self, event)
+            if self._logprobs:
+                self._flush(chunks, {"content": self._logprobs})
+                self._logprobs = []
+        elif kind in _ENDS:
+            self._end(event.get("response") or {}, chunks)
+        elif kind == "response.created":
+            body = event.get("response") or {}
+            chunks.append(Chunk(model=body.get("model"), id=body.get("id")))
+        elif kind in _FAILURES or event.get("error"):
+            raise self._classified(event)
 
     def _classified(self, event: Event) -> AttemptError:
         body = event.get("response")

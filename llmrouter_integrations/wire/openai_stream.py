@@ -12,15 +12,13 @@ from llmrouter_integrations.errors import (
     TruncatedAnswerError,
 )
 from llmrouter_integrations.messages import EMPTY_MAP, Chunk, TextDelta
-from llmrouter_integrations.wire.checks import check_end
+from llmrouter_integrations.wire.checks import MISSHAPEN, check_end, malformed
 from llmrouter_integrations.wire.classify import classify_payload
 from llmrouter_integrations.wire.openai_answer import AnswerReader
 from llmrouter_integrations.wire.openai_outcome import (
-    MISSHAPEN,
     extra_of,
     finish_reason_of,
     logprobs_of,
-    misshapen,
     sources_of,
     usage_of,
 )
@@ -135,7 +133,7 @@ class ChatStream:
         except AttemptError as error:
             self._error = error
         except MISSHAPEN as error:
-            self._error = misshapen(error, self._endpoint)
+            self._error = malformed(error, self._endpoint)
         _flush(texts, deltas, reader)
         if self._error is not None and not (chunks or deltas):
             raise self._error

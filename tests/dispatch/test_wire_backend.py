@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +29,15 @@ from llmrouter_integrations.errors import (
     TruncatedAnswerError,
 )
 from llmrouter_integrations.http_messages import HttpRequest
-from llmrouter_integrations.messages import Adjustment, Chunk, Message, Request, Response, TextPart
+from llmrouter_integrations.messages import (
+    Adjustment,
+    Chunk,
+    Message,
+    Request,
+    Response,
+    TextDelta,
+    TextPart,
+)
 from llmrouter_integrations.transport import Limits, Transport
 from llmrouter_integrations.wire import registry
 from llmrouter_integrations.wire.base import Encoded, Endpoint
@@ -130,7 +140,9 @@ class Bench:
         self.backend = WireBackend(
             codec or registry.codec("openai-chat"),
             ENDPOINT,
-            Transport(sync_transport=carrier, async_transport=carrier, trust_env=False),
+            Transport(
+                sync_transport=carrier, async_transport=carrier, trust_env=False, clock=self.clock
+            ),
             clock=self.clock,
         )
 
@@ -340,6 +352,7 @@ def test_a_broken_connection_is_a_target_error(get: Get) -> None:
         ([PING, 3.0, PING, 3.0, PING, ROLE, FOUR, STOP], "first_token"),
         ([ROLE, 6.0, PING, FOUR, STOP], "first_token"),
         ([ROLE, 6.0, ROLE, FOUR, STOP], "first_token"),
+        ([ROLE, 4.0, ROLE, 4.0, ROLE, FOUR, STOP], "first_token"),
         ([ROLE, FOUR, 1.0, PING, 1.5, PING, TWO, STOP], "idle"),
     ],
 )
@@ -355,8 +368,62 @@ def test_slow_but_steady_is_fine(get: Get) -> None:
     assert get(Bench(pieces)) == "422"
 
 
+@STREAMS
+def test_a_chunk_without_content_is_a_sign_of_life(get: Get) -> None:
+    pieces = [b"4", 1.5, b".", 1.5, b".", 1.5, b"2"]
+    assert get(Bench(pieces, codec=Plain())) == "42"
+    with pytest.raises(TargetTimeoutError):
+        get(Bench([b"4", 1.5, b" ", 1.5, b" ", 1.5, b"2"], codec=Plain()))
+
+
+THINKS_S = 0.15
+
+
+@pytest.mark.parametrize("carrier", ["httpx", "aiohttp"])
+@STREAMS
+def test_thinking_in_silence_is_not_idling(get: Get, carrier: str) -> None:
+    """Over a real connection: silence before the first content has the first-token limit."""
+    if carrier == "aiohttp":
+        pytest.importorskip("aiohttp", reason="the extra 'fast' is not installed")
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+
+    def answer(listener: socket.socket, rest: bytes) -> None:
+        peer, _ = listener.accept()
+        with peer:
+            asked = b""
+            while not asked.endswith(b"}"):
+                asked += peer.recv(65536)
+            peer.sendall(head + ROLE)
+            time.sleep(THINKS_S)
+            peer.sendall(FOUR + rest)
+            if not rest:
+                peer.settimeout(2)
+                peer.recv(1)
+
+    for rest, ending in ((TWO + STOP, None), (b"", "idle")):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            server = threading.Thread(target=answer, args=(listener, rest))
+            server.start()
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+            bench = Bench([])
+            bench.call.limits = Limits(5.0, 5.0, THINKS_S / 2)
+            bench.backend = WireBackend(
+                registry.codec("openai-chat"),
+                replace(ENDPOINT, base_url=url),
+                Transport(http=carrier, trust_env=False),
+            )
+            if ending is None:
+                assert get(bench) == "42"
+            else:
+                with pytest.raises(TargetTimeoutError) as raised:
+                    get(bench)
+                assert raised.value.phase == ending
+            server.join()
+
+
 def test_a_slow_reader_is_not_the_providers_fault() -> None:
     bench = Bench([ROLE, FOUR, PING, TWO, PING, STOP])
+    bench.call.limits = Limits(1000.0, 5.0, 2.0)
     said = ""
     for chunk in bench.backend.stream(bench.call):
         said += chunk.text
@@ -425,6 +492,19 @@ class Careless:
     def finish(self) -> list[Chunk]:
         self._trip("finish")
         return []
+
+
+class Plain(Careless):
+    """Reads text; a point is progress without content, a blank a keep-alive."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing")
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        said = data.decode()
+        if said == " ":
+            return []
+        return [Chunk() if said == "." else Chunk((TextDelta(said),))]
 
 
 class Preparing(Careless):

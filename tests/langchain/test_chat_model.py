@@ -24,6 +24,7 @@ from llmrouter_integrations.errors import (
 )
 from llmrouter_integrations.hints import RoutingHints
 from llmrouter_integrations.langchain import RoutedChatModel
+from llmrouter_integrations.langchain.profile import common_profile
 from llmrouter_integrations.messages import ReasoningPart, TextPart, ToolCallPart
 from tests.scripted import ScriptedRouter, answer, chunks_of, make_target
 
@@ -528,6 +529,8 @@ def test_a_profile_holds_for_every_target():
     assert both["max_input_tokens"] == min(
         terra.profile["max_input_tokens"], haiku.profile["max_input_tokens"]
     )
+    limited = make_target("openai/gpt-5", context_window=400_000, max_input=272_000)
+    assert common_profile([limited])["max_input_tokens"] == 272_000
     for key, value in both.items():
         if value is True:
             assert terra.profile[key] is haiku.profile[key] is True

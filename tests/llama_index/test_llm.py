@@ -13,7 +13,6 @@ from llama_index.core.base.llms.types import MessageRole
 from llama_index.core.llms import LLM, ChatMessage
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.utils import resolve_llm
-from llama_index.core.rate_limiter import BaseRateLimiter
 
 from llmrouter_integrations import Router, RouterConfig, TargetConfig
 from llmrouter_integrations.catalog.model import Abilities
@@ -265,7 +264,7 @@ def test_settings(scripted):
 
 
 async def test_the_rate_limiter_is_asked_once_a_call(scripted):
-    class Counting(BaseRateLimiter):
+    class Counting:
         asked = 0
 
         def acquire(self):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 from io import BytesIO
 from itertools import pairwise
 from types import SimpleNamespace
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from llama_index.core.base.llms.types import (
     AudioBlock,
     CacheControl,
@@ -101,7 +104,6 @@ def test_every_role_can_be_read():
         (TextBlock(text="x"), (TextPart("x"),)),
         (TextBlock(text=""), ()),
         (ImageBlock(image=PNG), (ImagePart(data=PNG64, media_type="image/png"),)),
-        (ImageBlock(image=BytesIO(PNG)), (ImagePart(data=PNG64),)),
         (
             ImageBlock(url="https://a.b/c.png", detail="low"),
             (ImagePart(url="https://a.b/c.png", media_type="image/png", detail="low"),),
@@ -185,6 +187,9 @@ def test_files_are_read_and_nothing_is_downloaded(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(PNG)
     assert parts_of(ImageBlock(path=path)) == (ImagePart(data=PNG64, media_type="image/png"),)
+    opened = ImageBlock.model_construct(image=BytesIO(PNG), image_mimetype=None, detail=None)
+    opened.image.read()
+    assert parts_of(opened) == (ImagePart(data=PNG64),)
     with pytest.raises(InvalidRequestError, match="ImageBlock holds no content"):
         parts_of(ImageBlock())
 
@@ -478,3 +483,42 @@ def test_a_chunk_with_nothing_to_read_is_not_handed_on():
     first, second = stream_responses(chunks())
     assert (first.delta, first.raw) == ("!", None)
     assert (second.delta, second.message.content) == ("", "hi!")
+
+
+# -- any answer --------------------------------------------------------------------------------
+
+words = st.text(alphabet="ab \n\u00e9", min_size=1, max_size=6)
+marks = st.sampled_from([{}, {"signature": "S", "issuer": "gemini"}])
+arguments = st.dictionaries(words, st.one_of(st.integers(), words, st.none()), max_size=2)
+any_parts = st.lists(
+    st.one_of(
+        st.builds(lambda text, said: TextPart(text, **said), words, marks),
+        st.builds(lambda text: TextPart(text, (CITED,)), words),
+        st.builds(lambda text, said: ReasoningPart(text, **said), words, marks),
+        st.builds(
+            ReasoningPart, issuer=st.just("anthropic"), signature=words, redacted=st.just(True)
+        ),
+        st.builds(RefusalPart, words),
+        st.builds(
+            lambda call_id, said, spaced, of: ToolCallPart(
+                f"c{call_id}", "look", json.dumps(said, indent=1 if spaced else None), **of
+            ),
+            st.uuids(),
+            arguments,
+            st.booleans(),
+            marks,
+        ),
+        st.builds(lambda at: OpaquePart("anthropic", {"id": at}), st.integers(0, 9)),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_parts)
+def test_any_answer_goes_back_as_it_came(parts):
+    response = answer(*parts)
+    for chat in (to_chat_response(response), streamed(response)[-1]):
+        stored = ChatMessage.model_validate(orjson.loads(chat.message.model_dump_json()))
+        assert read(chat.message).parts == read(stored).parts == tuple(parts)

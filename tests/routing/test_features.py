@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from llmrouter_integrations.hints import EMPTY, RoutingHints
@@ -86,6 +88,11 @@ def test_the_caller_knows_best():
         (AudioPart(data="aGk="), "audio"),
         (FilePart(data="aGk=", media_type="application/pdf"), "pdf"),
         (FilePart(data="aGk=", media_type="video/mp4"), "video"),
+        (FilePart(data="aGk=", media_type="image/png"), "image"),
+        (FilePart(url="https://example.com/a.mp3", media_type="audio/mpeg"), "audio"),
+        (FilePart(data="aGk="), "pdf"),
+        (FilePart(url="https://example.com/a.txt", media_type="text/plain"), "pdf"),
+        (FilePart(data="aGk=", media_type="application/vnd.ms-excel"), "pdf"),
         (ToolResultPart("1", (ImagePart(data="aGk="),)), "image"),
     ],
 )
@@ -98,9 +105,49 @@ def test_tools_that_must_not_be_called_are_no_need():
     assert read_features(request, EMPTY).needs == frozenset()
 
 
-def test_a_text_file_needs_nothing():
-    request = Request((user(FilePart(text="plain", media_type="text/plain")),))
-    assert read_features(request, EMPTY).needs == frozenset()
+@pytest.mark.parametrize(
+    "part",
+    [
+        FilePart(text="plain", media_type="text/plain"),
+        FilePart(data="aGk=", media_type="text/plain"),
+        FilePart(data="aGk=", media_type="text/csv"),
+        FilePart(data="aGk=", media_type="text/x-python"),
+        FilePart(data="aGk=", media_type="application/json"),
+        FilePart(data="aGk=", media_type="application/ld+json"),
+        FilePart(data="aGk=", media_type="application/x-yaml"),
+    ],
+)
+def test_a_text_file_needs_nothing(part):
+    assert read_features(Request((user(part),)), EMPTY).needs == frozenset()
+
+
+def test_a_text_file_is_as_long_as_its_text():
+    text = "The quick brown fox jumps over the lazy dog. " * 200
+    data = base64.b64encode(text.encode()).decode()
+    lengths = [
+        read_features(Request((user(part),)), EMPTY).input_tokens
+        for part in (text, FilePart(data=data, media_type="text/plain"))
+    ]
+    assert lengths[0] == pytest.approx(lengths[1], rel=0.01)
+
+
+SEARCH = NativeTool("openai", {"type": "web_search"})
+
+
+@pytest.mark.parametrize(
+    ("tools", "choice", "native", "required"),
+    [
+        ((SEARCH,), None, {"openai"}, False),
+        ((SEARCH, NativeTool("gemini", {})), "auto", {"openai", "gemini"}, False),
+        ((SEARCH,), "required", {"openai"}, True),
+        ((SEARCH, Tool("f")), "required", {"openai"}, False),
+        ((SEARCH, Tool("f")), "f", {"openai"}, False),
+        ((SEARCH,), "none", set(), False),
+    ],
+)
+def test_whose_own_tools_are_on_offer(tools, choice, native, required):
+    features = read_features(Request((user("hi"),), tools=tools, tool_choice=choice), EMPTY)
+    assert (features.native_tools, features.native_required) == (native, required)
 
 
 @pytest.mark.parametrize(

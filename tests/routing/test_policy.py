@@ -6,14 +6,23 @@ import random
 
 import pytest
 
+from llmrouter_integrations.catalog.model import ModelFacts, Rates
 from llmrouter_integrations.config import TargetConfig
 from llmrouter_integrations.errors import (
+    ConfigurationError,
     ContextOverflowError,
     NoCandidateError,
     UnknownHintError,
 )
 from llmrouter_integrations.hints import EMPTY, RoutingHints
-from llmrouter_integrations.messages import ImagePart, Message, Request, TextPart, Tool
+from llmrouter_integrations.messages import (
+    ImagePart,
+    Message,
+    NativeTool,
+    Request,
+    TextPart,
+    Tool,
+)
 from llmrouter_integrations.routing.policy import decide
 from llmrouter_integrations.routing.target import PRIOR_QUALITY, Target
 from llmrouter_integrations.state.base import Health, Snapshot
@@ -21,13 +30,17 @@ from llmrouter_integrations.state.base import Health, Snapshot
 HEALTHY = Snapshot()
 
 
-def target(model="openai/small", **fields):
+def target(model="openai/small", *, facts=None, issuers=(), **fields):
     fields.setdefault("quality", 0.8)
     fields.setdefault("input_usd_per_mtok", 1.0)
     fields.setdefault("output_usd_per_mtok", 4.0)
     config = TargetConfig(model=model, **fields)
     return Target.build(
-        config, None, provider=config.provider, quota_group=fields.get("quota_group", "g")
+        config,
+        facts,
+        provider=config.provider,
+        quota_group=fields.get("quota_group", "g"),
+        issuers=frozenset(issuers),
     )
 
 
@@ -187,6 +200,77 @@ def test_nothing_left_names_every_candidate_with_its_reason():
 def test_a_prompt_that_fits_no_window_is_a_context_overflow():
     with pytest.raises(ContextOverflowError, match="Shorten the conversation"):
         choose([target(context_window=50)], ask("word " * 400))
+
+
+def test_a_prompt_may_be_limited_apart_from_the_window():
+    facts = ModelFacts("openai", "m", "m", context_window=400, max_input=272)
+    limited, stated = (target(facts=facts, context_window=w) for w in (None, 400))
+    request = ask("word " * 300)  # 375 tokens, of which 281 count
+    with pytest.raises(ContextOverflowError, match="where a prompt may have 272"):
+        choose([limited], request)
+    assert choose([stated], request).plan == ("openai/small",)
+
+
+SEARCH = NativeTool("anthropic", {"type": "web_search_20250305"})
+
+
+def test_who_would_have_to_leave_out_a_vendors_own_tool_is_tried_after_who_can_use_it():
+    other, own = target("openai/o", quality=1.0), target("x/a", quality=0.1, issuers=["anthropic"])
+    decision = choose([other, own], ask(tools=(SEARCH,)))
+    assert decision.plan == ("x/a", "openai/o")
+    assert decision.candidates[1].deferred == "cannot use anthropic's own tools"
+    assert choose([other, own], ask(tools=(SEARCH,)), policy="ordered").plan[0] == "x/a"
+    assert choose([other, own], ask(tools=(SEARCH,), tool_choice="none")).plan[0] == "openai/o"
+    resting = Snapshot(targets={"x/a": Health(cooling_until=130.0)})
+    assert choose([other, own], ask(tools=(SEARCH,)), snapshot=resting).plan[0] == "openai/o"
+
+
+def test_where_a_vendors_own_tool_must_be_called_nobody_else_will_do():
+    other, own = target("openai/o"), target("x/a", issuers=["anthropic"])
+    request = ask(tools=(SEARCH,), tool_choice="required")
+    decision = choose([other, own], request)
+    assert decision.plan == ("x/a",)
+    assert "tool_choice demands one" in decision.rejected["openai/o"]
+    with pytest.raises(NoCandidateError, match="cannot use anthropic's own tools"):
+        choose([other], request)
+
+
+KNOWN = Rates.per_mtok(
+    2.0,
+    8.0,
+    cache_read_usd=0.5,
+    source="list",
+    date="2026-01-01",
+    above=((1000, Rates.per_mtok(4.0, 16.0, source="list", date="2026-01-01")),),
+)
+UNPRICED = {"input_usd_per_mtok": None, "output_usd_per_mtok": None}
+
+
+@pytest.mark.parametrize(
+    ("stated", "rates", "above"),
+    [
+        ({"input_usd_per_mtok": 1.0}, (1.0, 8.0, 0.25, 1.0), (1.0, 16.0, 1.0, 1.0)),
+        ({"output_usd_per_mtok": 6.0}, (2.0, 6.0, 0.5, 2.0), (4.0, 6.0, 4.0, 4.0)),
+        ({"cache_read_usd_per_mtok": 0.1}, (2.0, 8.0, 0.1, 2.0), (4.0, 16.0, 0.1, 4.0)),
+        ({}, (2.0, 8.0, 0.5, 2.0), (4.0, 16.0, 4.0, 4.0)),
+    ],
+)
+def test_a_price_stated_in_part_is_laid_over_the_known_one(stated, rates, above):
+    facts = ModelFacts("openai", "m", "m", rates=KNOWN)
+    made = target(facts=facts, **{**UNPRICED, **stated})
+    for found, wanted in ((made.rates.at(0), rates), (made.rates.at(1001), above)):
+        usd = (found.input_usd, found.output_usd, found.cache_read_usd, found.cache_write_usd)
+        assert [f * 1e6 for f in usd] == pytest.approx(wanted)
+    assert made.price_is_stated == bool(stated)
+    assert (made.rates.source == "list") == (not stated)
+
+
+@pytest.mark.parametrize(
+    "field", ["input_usd_per_mtok", "output_usd_per_mtok", "cache_read_usd_per_mtok"]
+)
+def test_half_a_price_of_an_unknown_model_is_an_error(field):
+    with pytest.raises(ConfigurationError, match="state both input_usd_per_mtok and output"):
+        target(**{**UNPRICED, field: 1.0})
 
 
 def test_an_unpriced_target_cannot_be_held_to_a_price_cap():

@@ -203,6 +203,7 @@ class Way:
                 transport.astream(request, limits) as stream,
             ):
                 async for chunk in stream.aiter_bytes():
+                    stream.content_seen()
                     chunks.append(chunk)
                     if len(chunks) == take:
                         break
@@ -216,6 +217,7 @@ class Way:
             transport.stream(request, limits) as stream,
         ):
             for chunk in stream.iter_bytes():
+                stream.content_seen()
                 chunks.append(chunk)
                 if len(chunks) == take:
                     break

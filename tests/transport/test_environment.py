@@ -95,6 +95,10 @@ class TestTls:
             way.send(post(server.url), limits(total_s=0.2), verify=certificate[0])
         assert caught.value.phase == "total"
 
+    def test_an_empty_path_is_told_at_once(self):
+        with pytest.raises(ConfigurationError, match="verify=''"):
+            Transport(verify="")
+
     @pytest.mark.parametrize("kind", ["missing", "no certificates"])
     def test_an_unusable_path_is_told_at_once(self, tmp_path, kind):
         path = tmp_path / "authorities.pem"
@@ -205,9 +209,95 @@ class TestProxies:
             way.send(post("https://provider.invalid/"), limits(), proxy=proxy.url)
         assert not caught.value.sent
 
+    @pytest.mark.parametrize("says", [b"", b"HTTP/1.1 200"])
+    def test_a_proxy_that_hangs_runs_into_the_connect_limit(self, way, serve, post, limits, says):
+        def hang(connection):
+            connection.request()
+            connection.send(says)
+            connection.await_client_closing()
+
+        proxy = serve(hang)
+        with pytest.raises(TargetTimeoutError, match=f"proxy {proxy.url}") as caught:
+            way.send(post("https://provider.invalid/"), limits(connect_s=0.2), proxy=proxy.url)
+        assert (caught.value.phase, caught.value.sent) == ("connect", False)
+        assert proxy.closed_by_client.wait(2)
+
+    @pytest.mark.parametrize("target", ["http", "https"])
+    def test_an_https_proxy_that_hangs_in_its_handshake_too(self, way, serve, post, limits, target):
+        proxy = serve(lambda connection: connection.await_client_closing())
+        with pytest.raises(TargetTimeoutError) as caught:
+            way.send(
+                post(f"{target}://provider.invalid/"),
+                limits(connect_s=0.1),
+                proxy=proxy.url.replace("http:", "https:"),
+            )
+        assert (caught.value.phase, caught.value.sent) == ("connect", False)
+
+    def test_an_https_proxy_that_hangs_after_its_handshake_too(
+        self, way, serve, post, limits, certificate
+    ):
+        def hang(connection):
+            connection.request()
+            connection.await_client_closing()
+
+        proxy = serve(hang, tls=certificate[1])
+        with pytest.raises(TargetTimeoutError) as caught:
+            way.send(
+                post("https://provider.invalid/"),
+                limits(connect_s=0.3),
+                proxy=proxy.url,
+                verify=certificate[0],
+            )
+        assert (caught.value.phase, caught.value.sent) == ("connect", False)
+
+    def test_a_proxy_that_hangs_while_it_forwards_may_have_sent(self, way, serve, post, limits):
+        proxy = serve(lambda connection: (connection.request(), connection.await_client_closing()))
+        with pytest.raises(TargetTimeoutError) as caught:
+            way.send(
+                post("http://provider.invalid/"),
+                limits(connect_s=0.25, first_token_s=0.4),
+                proxy=proxy.url,
+            )
+        assert (caught.value.phase, caught.value.sent) == ("first_token", True)
+
+    @pytest.mark.parametrize("how", ["closes", "resets"])
+    def test_a_proxy_that_breaks_off_before_its_tunnel_stands_sent_nothing(
+        self, way, serve, post, limits, how
+    ):
+        def breaks(connection):
+            connection.request()
+            if how == "resets":
+                connection.reset()
+
+        proxy = serve(breaks)
+        with pytest.raises(TargetConnectionError) as caught:
+            way.send(post("https://provider.invalid/"), limits(), proxy=proxy.url)
+        assert not caught.value.sent
+
+    @pytest.mark.parametrize("target", ["http", "https"])
+    @pytest.mark.parametrize("way", ["sync", "httpx"], indirect=True)
+    def test_a_socks_proxy_that_hangs_too(self, way, serve, post, limits, target):
+        pytest.importorskip("socksio", reason="httpx's extra 'socks' is not installed")
+        proxy = serve(lambda connection: connection.await_client_closing())
+        with pytest.raises(TargetTimeoutError) as caught:
+            way.send(
+                post(f"{target}://provider.invalid/"),
+                limits(connect_s=0.1),
+                proxy=proxy.url.replace("http:", "socks5:"),
+            )
+        assert (caught.value.phase, caught.value.sent) == ("connect", False)
+        assert proxy.closed_by_client.wait(2)
+
     @pytest.mark.parametrize(
         "url",
-        ["ftp://user:hunter2@proxy:1", "http://", "http://user:hunter2@proxy:port", "http://[::1"],
+        [
+            "ftp://user:hunter2@proxy:1",
+            "http://",
+            "http://user:hunter2@proxy:port",
+            "http://user:hunter2@proxy:65536",
+            "http://[::1",
+            "not a url",
+        ],
     )
     def test_what_is_no_proxy_is_told_at_once_without_its_password(self, url, monkeypatch):
         with pytest.raises(ConfigurationError, match="proxy=") as caught:
@@ -246,8 +336,12 @@ class TestChoice:
 
     def test_what_is_not_installed_names_its_extra(self, monkeypatch):
         monkeypatch.setattr(environment, "find_spec", lambda name: None)
-        with pytest.raises(MissingExtraError, match=r"llmrouter-integrations\[fast\]"):
+        with pytest.raises(MissingExtraError, match=r"llmrouter-integrations\[fast\]") as caught:
             Transport(http="aiohttp")
+        assert str(caught.value).startswith("http='aiohttp'")
+        monkeypatch.setenv("LLMROUTER_HTTP", "aiohttp")
+        with pytest.raises(MissingExtraError, match=r"^LLMROUTER_HTTP='aiohttp'"):
+            Transport()
 
     def test_an_unknown_name_is_refused(self, monkeypatch):
         with pytest.raises(ConfigurationError, match="http='curl' is none of auto, httpx, aiohttp"):

@@ -297,7 +297,20 @@ def test_a_line_without_end_is_bounded(way, serve, post, limits):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "api.example.com/v1", "ftp://127.0.0.1/", "http://", "http://[::1/", "/v1/chat"]
+    "url",
+    [
+        "",
+        "api.example.com/v1",
+        "ftp://127.0.0.1/",
+        "http://",
+        "http://[::1/",
+        "/v1/chat",
+        "http://a b/v1",
+        "http://a..b/v1",
+        "http://h:abc/v1",
+        "http://127.0.0.1:65536/",
+        f"http://{'a' * 64}.invalid/",
+    ],
 )
 def test_what_is_no_url_is_said_before_anything_is_sent(way, post, limits, url):
     with pytest.raises(ConfigurationError, match="not an absolute"):

@@ -20,7 +20,7 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    ("at_s", "first_byte_seen", "left", "phase"),
+    ("at_s", "begun", "left", "phase"),
     [
         (0, False, 3, "first_token"),
         (2, False, 1, "first_token"),
@@ -33,11 +33,11 @@ class Clock:
         (11, False, -8, "first_token"),
     ],
 )
-def test_the_limit_that_ends_soonest_counts(at_s, first_byte_seen, left, phase):
+def test_the_limit_that_ends_soonest_counts(at_s, begun, left, phase):
     clock = Clock()
     countdown = Countdown(Limits(total_s=10, first_token_s=3, idle_s=5), clock)
-    if first_byte_seen:
-        countdown.first_byte_seen()
+    if begun:
+        countdown.begun()
     clock.now += at_s
     assert (countdown.left(), countdown.phase) == (left, phase)
     assert countdown.elapsed_s() == at_s
@@ -73,7 +73,7 @@ def test_no_wait_ever_outlives_the_total(total, first, idle, at_most, steps):
     for step, is_byte in steps:
         clock.now += step
         if is_byte:
-            countdown.first_byte_seen()
+            countdown.begun()
         ends = clock.now + limit.now()
         assert ends <= begun + total + 1e-9 or limit.now() <= 0
         assert limit.now() <= at_most

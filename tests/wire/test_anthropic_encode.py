@@ -628,3 +628,22 @@ def test_abilities_say_what_a_name_does_not():
     assert "temperature" not in body
     assert "thinking" not in body
     assert {a.parameter for a in encoded.adjustments} == {"temperature", "reasoning_effort"}
+
+
+@pytest.mark.parametrize(
+    ("model", "max_tokens", "asked"),
+    [
+        ("claude-sonnet-4-20250514", None, True),
+        ("claude-opus-4-1", None, True),
+        ("claude-3-7-sonnet-latest", None, True),
+        ("claude-opus-4-1", 100, False),
+        ("claude-3-5-haiku-latest", None, False),
+        ("claude-sonnet-4-5", None, False),
+        ("claude-opus-5", None, False),
+        ("some-other-model", None, False),
+    ],
+)
+def test_a_limit_nobody_asked_for_refuses_no_long_prompt(model, max_tokens, asked):
+    _, encoded = encode(Request((user("hi"),), max_tokens=max_tokens), model=model)
+    betas = dict(encoded.http.headers).get("anthropic-beta", "")
+    assert ("model-context-window-exceeded-2025-08-26" in betas) is asked

@@ -197,3 +197,16 @@ def test_schemas_are_closed_or_refused(schema, sent):
 )
 def test_nearest_effort(asked, allowed, given):
     assert nearest_effort(asked, allowed) == given
+
+
+def test_definitions_that_refer_to_one_another_densely_are_walked_once_each():
+    refs = [{"$ref": f"#/$defs/d{i}"} for i in range(60)]
+    definitions = {
+        f"d{i}": {"type": "object", "properties": {}, "additionalProperties": False}
+        | ({"anyOf": refs[i + 1 :]} if i < 59 else {})
+        for i in range(60)
+    }
+    schema = {"$ref": "#/$defs/d0", "$defs": definitions}
+    assert closed_schema(schema) is not None
+    definitions["d59"]["anyOf"] = [refs[0]]
+    assert closed_schema(schema) is None
