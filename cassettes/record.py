@@ -30,6 +30,9 @@ HERE = Path(__file__).parent
 SIMULATED_HOST = "simulator.invalid"
 """What stands in a cassette for the simulator's address, whose port differs each time."""
 
+REGION = "us-east-1"
+"""Where a provider with regions is asked, whatever the environment says."""
+
 KEY_HEADERS = ["authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"]
 KEPT_RESPONSE_HEADERS = frozenset({"content-type", "retry-after", "request-id", "x-request-id"})
 
@@ -74,6 +77,7 @@ RECORDED = (
     Provider("anthropic", "claude-haiku-4-5", "anthropic"),
     Provider("google", "gemini-3.5-flash-lite", "gemini"),
     Provider("cohere", "command-a-03-2025", "cohere"),
+    Provider("bedrock", "us.amazon.nova-2-lite-v1:0", "bedrock"),
 )
 
 
@@ -169,7 +173,9 @@ def target_for_replay(provider: Provider, *, simulated: bool) -> dict[str, Any]:
         "model": f"{provider.id}/{provider.model}",
         "protocol": provider.protocol,
         "api_key": "replayed",
-        **({"base_url": _simulated_url(provider)} if simulated else {}),
+        "base_url": _simulated_url(provider)
+        if simulated
+        else default_base_url(PROVIDERS[provider.id], {}, region=REGION),
     }
 
 
@@ -188,7 +194,6 @@ def record(provider: Provider, simulator: ProviderSimulator) -> str:
         target: dict[str, Any]
         if key is not None:
             target = target_for_replay(provider, simulated=False)
-            target["base_url"] = default_base_url(info, {})
             target["api_key"] = "wrong" if name == "bad_key" else key
         else:
             simulator.reset()

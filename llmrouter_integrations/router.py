@@ -241,6 +241,7 @@ class Router:
                 else hints.first_token_timeout_s
             ),
             idle_timeout_s=config.idle_timeout_s,
+            expected_s=max([scored.latency_s for scored in decision.ranked[: len(names)]]),
         )
 
     def _settler(self, decision: Decision) -> Settle:

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Course"]
 
+TIMES_EXPECTED = 3.0
+"""How many times as long as expected a whole answer may take, beyond the wait for a first token,
+while another target could still be asked."""
+
 SHARE_WHILE_OTHERS_REMAIN = 2 / 3
 """While another target could take over in time, one call may take at most this part of the time
 left (a stream: until its first content), so that a target that hangs leaves time for the next."""
@@ -135,9 +139,11 @@ class Course:
         share_s = left_s * SHARE_WHILE_OTHERS_REMAIN
         if not self._others_ready_by(now + share_s, target):
             share_s = left_s
+        first_s = self.plan.first_token_timeout_s
         if streamed:
-            first_s = min(self.plan.first_token_timeout_s, share_s)
-            return Limits(left_s, first_s, self.plan.idle_timeout_s)
+            return Limits(left_s, min(first_s, share_s), self.plan.idle_timeout_s)
+        if share_s < left_s:
+            share_s = min(share_s, first_s + TIMES_EXPECTED * self.plan.expected_s)
         return Limits(share_s, share_s, self.plan.idle_timeout_s)
 
     def answered(
@@ -282,7 +288,8 @@ class Course:
         if phase == "idle":  # a silence has the configured limit, or the deadline
             return False
         if phase == "total":
-            return limits.total_s < PATIENT_FROM * usual.timeout_s
+            whole_s = usual.first_token_timeout_s + TIMES_EXPECTED * self.plan.expected_s
+            return limits.total_s < PATIENT_FROM * min(usual.timeout_s, whole_s)
         usual_s = min(usual.first_token_timeout_s, usual.timeout_s)
         if bound := _BOUNDED_BY.get(phase):
             usual_s = min(usual_s, getattr(limits, bound))

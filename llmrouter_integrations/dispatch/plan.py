@@ -47,14 +47,18 @@ class Plan:
         targets: Best first. With one target there is no fallback.
         timeout_s: Total time, retries, fallbacks and waits included, in seconds.
         first_token_timeout_s: Longest wait for a stream's first content from one target, in
-            seconds. A whole answer shows no first token, so only the total bounds it.
+            seconds. A whole answer shows no first token: while another target could be asked, it
+            may take this and three times as long as was expected.
         idle_timeout_s: Longest silence within an answer, in seconds.
+        expected_s: How long a whole answer is expected to take at the slowest of the targets, in
+            seconds.
     """
 
     targets: tuple[PlanTarget, ...]
     timeout_s: float
     first_token_timeout_s: float = 60.0
     idle_timeout_s: float = 30.0
+    expected_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

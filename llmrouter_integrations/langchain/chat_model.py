@@ -71,8 +71,8 @@ class RoutedChatModel(ModelWithRouter):
         policy: "utility" (the most expected value for the money) or "ordered" (failover only).
         prefer: "quality", "balanced", "cost" or "latency".
         timeout: Total time of a request, retries and fallbacks included, in seconds.
-        max_retries: Calls beyond the first. A given ``router`` keeps its own figure: there this
-            has no effect.
+        max_retries: Calls beyond the first one to each target. A given ``router`` keeps its own
+            figure: there this has no effect.
         temperature: Sampling temperature.
         top_p: Nucleus sampling.
         max_tokens: Most tokens of an answer, reasoning included.

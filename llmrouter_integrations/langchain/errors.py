@@ -29,6 +29,7 @@ _KINDS: Final[tuple[tuple[type[ours.RouterError], type[theirs.ModelError]], ...]
     (ours.ContextOverflowError, theirs.ContextOverflowError),
     (ours.RequestError, theirs.ModelInvalidRequestError),
     (ours.AuthenticationError, theirs.ModelAuthenticationError),
+    (ours.MisconfiguredTargetError, theirs.ModelInvalidRequestError),
     (ours.PermissionDeniedError, theirs.ModelPermissionDeniedError),
     (ours.ModelNotFoundError, theirs.ModelNotFoundError),
     (ours.RateLimitedError, theirs.ModelRateLimitError),

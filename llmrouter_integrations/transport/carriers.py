@@ -62,7 +62,7 @@ class Carriers:
             from llmrouter_integrations.transport.over_aiohttp import AiohttpTransport
 
             return AiohttpTransport(**settings)
-        # What is read and written through httpcore's own streams costs a layer less.
+        # Only a proxy needs the layer that bounds it; each read and write would pay for it.
         return (httpx.AsyncHTTPTransport if proxy is None else AsyncTunnelTransport)(**settings)
 
     def _settings(self, proxy: httpx.Proxy | None) -> dict[str, Any]:

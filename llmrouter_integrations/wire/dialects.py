@@ -316,6 +316,8 @@ _MODELS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("openai", r"gpt-5\.[2-4](?!\d)", {**_OPENAI_NEWER, "default_effort": "none"}),
     ("openai", r"gpt-(5\.\d|[6-9]|\d\d)", _OPENAI_NEWER),
     ("mistral", r"mistral-(small|medium)", {"efforts": ("none", "high")}),
+    # handed on to Mistral, whose order of turns holds: https://github.com/zed-industries/zed/issues/37021
+    ("openrouter", r"^mistralai/", {"system_first": True, "bridges_results": True}),
     (
         "groq",
         r"gpt-oss-(20|120)b",

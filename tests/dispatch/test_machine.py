@@ -31,6 +31,7 @@ from llmrouter_integrations.errors import (
     ContentFilteredError,
     ContextOverflowError,
     DeadlineExceeded,
+    EmptyAnswerError,
     InvalidRequestError,
     MalformedToolCallError,
     MisconfiguredTargetError,
@@ -99,6 +100,7 @@ def play(
     call_s: float = 1.0,
     now: float = 1000.0,
     first_token_s: float = 60.0,
+    expected_s: float = 0.0,
 ) -> Played:
     """Answer each call in turn: with ANSWER, an error, a Break, or (seconds, any of these).
 
@@ -109,7 +111,7 @@ def play(
     """
     played, to_come = Played(), iter(results)
     machine = dispatch(
-        Plan(targets, timeout_s, first_token_s),
+        Plan(targets, timeout_s, first_token_s, expected_s=expected_s),
         state=state or MemoryState(),
         settings=using or DispatchSettings(),
         settle=as_told,
@@ -471,6 +473,24 @@ def test_one_call_may_not_eat_the_time_of_the_others() -> None:
     assert played.error.timeout_s == 60.0
     assert [a.target for a in played.error.attempts] == ["a", "b"]
     assert played.ended_at == 1060.0
+
+
+def test_a_hung_call_is_left_long_before_a_long_deadline() -> None:
+    hung = (999.0, TargetTimeoutError("slow"))
+    played = play([hung, ANSWER], A, B, timeout_s=300.0, first_token_s=30.0, expected_s=5.0)
+    assert [limit.total_s for limit in played.limits] == [45.0, pytest.approx(255.0)]
+    assert played.response is not None
+    alone = play([ANSWER], A, timeout_s=300.0, first_token_s=30.0, expected_s=5.0)
+    assert alone.limits[0].total_s == 300.0
+
+
+def test_it_takes_many_empty_answers_to_send_a_target_to_rest() -> None:
+    state = MemoryState()
+    for _ in range(3):
+        play([EmptyAnswerError("nothing"), EmptyAnswerError("nothing")], A, state=state)
+    assert state.snapshot().cooling_until("a", A.quota_group) == 0.0
+    play([EmptyAnswerError("nothing"), EmptyAnswerError("nothing")], A, state=state)
+    assert state.snapshot().cooling_until("a", A.quota_group) > 0.0
 
 
 def test_no_time_is_kept_for_others_that_rest_too_long() -> None:

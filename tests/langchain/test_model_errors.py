@@ -24,6 +24,7 @@ PARTIAL = answer(TextPart("so far"), usage=Usage(1, 2))
     [
         (ours.AuthenticationError("bad key", status=400), theirs.ModelAuthenticationError, False),
         (ours.MissingKeyError("no key"), theirs.ModelAuthenticationError, False),
+        (ours.MisconfiguredTargetError("no url"), theirs.ModelInvalidRequestError, False),
         (ours.PermissionDeniedError("no"), theirs.ModelPermissionDeniedError, False),
         (ours.ModelNotFoundError("gone"), theirs.ModelNotFoundError, False),
         (ours.UnknownModelError("gone"), theirs.ModelNotFoundError, False),

@@ -66,13 +66,13 @@ async def leave_to_a_task(stream):
 
 async def go_on_after(stream):
     await break_off(stream)
-    await asyncio.to_thread(stream.server.closed_by_client.wait, 2)
+    await asyncio.to_thread(stream.server.closed_by_client.wait, 5)
 
 
 @pytest.mark.parametrize("program", [break_off, leave_three_open, leave_to_a_task, go_on_after])
 def test_an_abandoned_stream_is_closed_silently(relayed, program, caplog):
     kept = asyncio.run(program(relayed))
-    assert relayed.server.closed_by_client.wait(2)
+    assert relayed.server.closed_by_client.wait(5)
     del kept
     gc.collect()  # what is left unclosed would warn here, and warnings are errors
     assert caplog.records == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
-import time
 import zlib
 
 import httpx
@@ -131,21 +130,22 @@ def test_a_connection_the_server_closed_is_not_used_again(way, serve, post, limi
             async with Transport(**way.settings) as transport:
                 for request in requests:
                     assert (await transport.asend(request, limits())).body == b"ok"
-                    await asyncio.sleep(0.05)
+                    await asyncio.to_thread(server.threads[-1].join, 5)
+                    await asyncio.sleep(0.05)  # for the loop to hear of it
 
         asyncio.run(spaced())
     else:
         with Transport(trust_env=False) as transport:
             for request in requests:
                 assert transport.send(request, limits()).body == b"ok"
-                time.sleep(0.05)
+                server.threads[-1].join(5)
     assert server.connections == 2
 
 
 def test_a_stream_left_early_closes_its_connection(way, serve, post, limits):
     server = serve(endless)
     assert way.stream(post(server.url), limits(), take=1) == [b"hello"]
-    assert server.closed_by_client.wait(1)
+    assert server.closed_by_client.wait(5)
 
 
 def test_a_stream_left_by_an_error_closes_its_connection(way, serve, post, limits):
@@ -170,7 +170,7 @@ def test_a_stream_left_by_an_error_closes_its_connection(way, serve, post, limit
 
     with pytest.raises(ZeroDivisionError):
         asyncio.run(fail_async()) if way.is_async else fail()
-    assert server.closed_by_client.wait(1)
+    assert server.closed_by_client.wait(5)
 
 
 def test_a_stream_read_to_its_end_keeps_its_connection(way, serve, post, limits):
@@ -242,12 +242,12 @@ def test_cancelling_closes_the_connection_and_stays_a_cancellation(
     async def cancelled():
         async with Transport(http=backend, trust_env=False) as transport:
             task = asyncio.create_task(transport.asend(post(server.url), limits()))
-            await asyncio.to_thread(waiting.wait, 2)
+            await asyncio.to_thread(waiting.wait, 5)
             await asyncio.sleep(0.02)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert await asyncio.to_thread(server.closed_by_client.wait, 1)
+            assert await asyncio.to_thread(server.closed_by_client.wait, 5)
 
     asyncio.run(cancelled())
 
@@ -312,7 +312,7 @@ def test_a_place_is_free_again_after_every_kind_of_end(way, serve, post, limits)
                     await transport.asend(request, limits(idle_s=0.05))
             async with transport.astream(request, limits()):
                 pass
-            return await transport.asend(request, limits(pool_s=0.1))
+            return await transport.asend(request, limits(pool_s=0.5))
 
     def all_sync():
         with Transport(max_connections=1, trust_env=False) as transport:
@@ -321,7 +321,7 @@ def test_a_place_is_free_again_after_every_kind_of_end(way, serve, post, limits)
                     transport.send(request, limits(idle_s=0.05))
             with transport.stream(request, limits()):
                 pass
-            return transport.send(request, limits(pool_s=0.1))
+            return transport.send(request, limits(pool_s=0.5))
 
     answer = asyncio.run(all_async()) if way.is_async else all_sync()
     assert answer.body == b"ok"

@@ -92,7 +92,7 @@ class TestTls:
 
         server = serve(drip, tls=certificate[1])
         with pytest.raises(TargetTimeoutError) as caught:
-            way.send(post(server.url), limits(total_s=0.2), verify=certificate[0])
+            way.send(post(server.url), limits(total_s=0.5), verify=certificate[0])
         assert caught.value.phase == "total"
 
     def test_an_empty_path_is_told_at_once(self):
@@ -220,7 +220,7 @@ class TestProxies:
         with pytest.raises(TargetTimeoutError, match=f"proxy {proxy.url}") as caught:
             way.send(post("https://provider.invalid/"), limits(connect_s=0.2), proxy=proxy.url)
         assert (caught.value.phase, caught.value.sent) == ("connect", False)
-        assert proxy.closed_by_client.wait(2)
+        assert proxy.closed_by_client.wait(5)
 
     @pytest.mark.parametrize("target", ["http", "https"])
     def test_an_https_proxy_that_hangs_in_its_handshake_too(self, way, serve, post, limits, target):
@@ -286,7 +286,7 @@ class TestProxies:
                 proxy=proxy.url.replace("http:", "socks5:"),
             )
         assert (caught.value.phase, caught.value.sent) == ("connect", False)
-        assert proxy.closed_by_client.wait(2)
+        assert proxy.closed_by_client.wait(5)
 
     @pytest.mark.parametrize(
         "url",

@@ -38,12 +38,12 @@ def stay(connection):
 
 
 def reset(connection):
-    time.sleep(0.05)  # what was sent must not be swept away by the reset
+    time.sleep(0.15)  # what was sent must not be swept away by the reset
     connection.reset()
 
 
 def break_framing(connection):
-    time.sleep(0.05)  # so that it comes in a read of its own
+    time.sleep(0.15)  # so that it comes in a read of its own
     connection.send(b"zz\r\n")
     connection.await_client_closing()
 
@@ -56,19 +56,19 @@ def deaf(connection):
 FAULTS = {
     "silent": (
         plays(then=stay),
-        {"first_token_s": 0.1},
+        {"first_token_s": 0.25},
         TargetTimeoutError,
         {"phase": "first_token", "sent": True, "status": None},
     ),
     "silent, and the total is shorter": (
         plays(then=stay),
-        {"total_s": 0.1},
+        {"total_s": 0.25},
         TargetTimeoutError,
         {"phase": "total", "sent": True},
     ),
     "headers, then silent": (
         plays(CHUNKED, then=stay),
-        {"first_token_s": 0.1, "idle_s": 0.01},
+        {"first_token_s": 0.4, "idle_s": 0.01},
         TargetTimeoutError,
         {"phase": "first_token", "status": 200},
     ),
@@ -80,25 +80,25 @@ FAULTS = {
     ),
     "stalls in the body, and the total is shorter": (
         plays(CHUNKED, b"5\r\nhello\r\n", then=stay),
-        {"total_s": 0.1, "idle_s": 3},
+        {"total_s": 0.4, "idle_s": 3},
         TargetTimeoutError,
         {"phase": "total", "status": 200},
     ),
     "drips its headers": (
         lambda connection: (connection.request(), connection.drip(OK * 9)),
-        {"total_s": 0.18},
+        {"total_s": 0.25},
         TargetTimeoutError,
         {"phase": "total", "status": None},
     ),
     "drips its headers past the first-token limit": (
         lambda connection: (connection.request(), connection.drip(OK * 9)),
-        {"first_token_s": 0.18},
+        {"first_token_s": 0.25},
         TargetTimeoutError,
         {"phase": "first_token", "status": None},
     ),
     "drips its body": (
         plays(OK + b"content-length: 500\r\n\r\n", then=lambda c: c.drip(b"x" * 500)),
-        {"total_s": 0.18, "idle_s": 3},
+        {"total_s": 0.4, "idle_s": 3},
         TargetTimeoutError,
         {"phase": "total", "status": 200},
     ),
@@ -179,7 +179,7 @@ def test_a_fault_of_the_server_becomes_one_of_our_errors(way, serve, post, limit
     longest = min(given.get("total_s", 5), given.get("first_token_s", 5), given.get("idle_s", 5))
     if error is TargetTimeoutError:
         assert longest * 0.9 <= took or "idle_s" in given
-        assert took < max(longest, given.get("first_token_s", 0)) + 0.25  # a busy machine
+        assert took < max(longest, given.get("first_token_s", 0)) + 1.5  # a busy machine
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_handshake_that_stalls_runs_into_the_connect_limit(way, serve, post, l
     with pytest.raises(TargetTimeoutError) as caught:
         way.send(post(f"https://127.0.0.1:{server.port}/"), limits(connect_s=0.1))
     assert (caught.value.phase, caught.value.sent) == ("connect", False)
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 2
 
 
 def test_tls_to_a_server_without_it_was_never_sent(way, serve, post, limits):
@@ -245,10 +245,11 @@ def test_tls_to_a_server_without_it_was_never_sent(way, serve, post, limits):
 
 def test_a_server_that_does_not_read_runs_into_the_write_limit(way, serve, post, limits):
     server = serve(deaf)
-    with pytest.raises(TargetTimeoutError) as caught:
-        way.send(post(server.url, b"x" * 30_000_000), limits(idle_s=0.1, first_token_s=0.3))
     # aiohttp writes beside the wait for an answer, so there the first-token limit is what holds.
-    assert caught.value.phase == ("first_token" if way.name == "aiohttp" else "write")
+    phase, limit = ("first_token",) * 2 if way.name == "aiohttp" else ("write", "idle")
+    with pytest.raises(TargetTimeoutError) as caught:
+        way.send(post(server.url, b"x" * 30_000_000), limits(**{f"{limit}_s": 0.3}))
+    assert caught.value.phase == phase
     assert caught.value.sent
 
 
@@ -264,7 +265,7 @@ def test_a_server_that_reads_slowly_does_not_outlive_the_total(serve, post, limi
     begun = time.monotonic()
     with Transport(trust_env=False) as transport, pytest.raises(TargetTimeoutError):
         transport.send(post(server.url, b"x" * 50_000_000), limits(total_s=0.4, idle_s=0.3))
-    assert time.monotonic() - begun < 0.9
+    assert time.monotonic() - begun < 3
 
 
 def test_a_bomb_is_bounded(way, serve, post, limits):

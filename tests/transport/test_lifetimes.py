@@ -40,7 +40,7 @@ def test_one_transport_serves_loop_after_loop(transport, server, post, limits):
     for turn in range(1, 5):
         assert asyncio.run(transport.asend(post(server.url), limits())).body == b"ok"
         # Closed as its loop ended, not when some later one finds it.
-        assert server.closed_by_client.wait(1)
+        assert server.closed_by_client.wait(5)
         server.closed_by_client.clear()
         assert server.connections == turn
     gc.collect()  # an unclosed client would warn here, and warnings are errors
@@ -112,13 +112,13 @@ def test_closing_asks_other_running_loops_to_close(transport, server, post, limi
     async def use_and_stay():
         await transport.asend(post(server.url), limits())
         used.set()
-        await asyncio.to_thread(finish.wait, 2)
+        await asyncio.to_thread(finish.wait, 5)
 
     other = threading.Thread(target=asyncio.run, args=(use_and_stay(),))
     other.start()
-    assert used.wait(2)
+    assert used.wait(5)
     transport.close()
-    assert server.closed_by_client.wait(1)
+    assert server.closed_by_client.wait(5)
     finish.set()
     other.join()
 
@@ -128,7 +128,7 @@ def test_a_transport_forgotten_unclosed_closes_itself(server, post, limits):
     transport.send(post(server.url), limits())
     del transport
     gc.collect()
-    assert server.closed_by_client.wait(1)
+    assert server.closed_by_client.wait(5)
 
 
 def test_a_process_that_closes_nothing_ends_silently(server):
@@ -160,16 +160,18 @@ def test_an_idle_loop_is_not_kept_from_ending_by_a_stream(transport, serve, post
     server = serve(script)
 
     async def abandon():
+        begun = asyncio.Event()
+
         async def consume():
             async with transport.astream(post(server.url), limits()) as stream:
                 async for _ in stream.aiter_bytes():
-                    pass
+                    begun.set()
 
         abandon.task = asyncio.create_task(consume())
-        await asyncio.sleep(0.1)
+        await begun.wait()
 
     asyncio.run(abandon())
-    assert server.closed_by_client.wait(1)
+    assert server.closed_by_client.wait(5)
     gc.collect()
 
 
@@ -212,7 +214,7 @@ def test_a_fork_during_a_call_leaves_no_lock_held(serve, post, limits):
         target=lambda: bodies.append(transport.send(post(server.url), limits()).body)
     )
     thread.start()
-    assert asked.wait(2)
+    assert asked.wait(5)
     child = os.fork()
     if child == 0:
         try:

@@ -474,6 +474,8 @@ SHOWN = Message("tool", (ToolResultPart("call_1", (TextPart("sunny"), PNG)),))
         ("mistral/m", [HI, Message("assistant", (CALL,)), SHOWN], ["user", "assistant", "tool", "assistant (seen)", "user"], {"translated tool_call_id", "translated tool result"}),
         ("mistral/m", [HI, ANSWER, SYSTEM, HI], ["system s", "user", "assistant", "user"], {"translated system"}),
         ("mistral/m", [SYSTEM], ["user s"], set()),
+        ("openrouter/mistralai/devstral-2", [HI, Message("assistant", (CALL,)), RESULT, HI], ["user", "assistant", "tool", "assistant (seen)", "user hi"], set()),
+        ("openrouter/openai/gpt-5", [HI, Message("assistant", (CALL,)), RESULT, HI], ["user", "assistant", "tool", "user hi"], set()),
         ("openai/gpt-4o", [HI, ANSWER, SYSTEM, HI], ["user", "assistant", "system", "user"], set()),
         ("perplexity/sonar", [HI, ANSWER, SYSTEM, HI], ["system s", "user hi", "assistant a", "user hi"], {"translated system"}),
         ("perplexity/sonar", [SYSTEM, ANSWER, HI], ["system s", "user (The conversation begins here.)", "assistant a", "user hi"], set()),
