@@ -2,9 +2,6 @@
 
 Integrations differ in where they put things; what LangChain itself has a place for (usage, tool
 calls, content blocks) is read from there, and the rest from ``response_metadata``.
-
-An integration that has ever told why an answer ended must tell it of every answer: one that ends
-without is taken to be cut off. One that never has is taken at its word that the answer is over.
 """
 
 from __future__ import annotations
@@ -34,45 +31,16 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     Usage,
 )
+from llmrouter_integrations.wrapping.reasons import REASON_KEYS, raw_reason, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from llmrouter_integrations.messages import Delta, FinishReason, Part
+    from llmrouter_integrations.messages import Delta, Part
 
 __all__ = ["StreamReader", "read_answer"]
 
-_REASON_KEYS: Final = ("finish_reason", "stop_reason", "stopReason", "done_reason", "status")
-_REASONS: Final[Mapping[str, FinishReason]] = {
-    "blocklist": "content_filter",
-    "complete": "stop",
-    "completed": "stop",
-    "content_filter": "content_filter",
-    "content_filtered": "content_filter",
-    "end_turn": "stop",
-    "eos": "stop",
-    "function_call": "tool_calls",
-    "guardrail_intervened": "content_filter",
-    "length": "length",
-    "max_output_tokens": "length",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "model_length": "length",
-    "pause_turn": "stop",
-    "prohibited_content": "content_filter",
-    "recitation": "content_filter",
-    "refusal": "refusal",
-    "safety": "content_filter",
-    "spii": "content_filter",
-    "stop": "stop",
-    "stop_sequence": "stop",
-    "tool_call": "tool_calls",
-    "tool_calls": "tool_calls",
-    "tool_use": "tool_calls",
-}
-"""The vendors' words, in lower case, as LangChain's integrations pass them on."""
-
-_OURS: Final = frozenset({"id", "logprobs", "model_name", "model_provider", *_REASON_KEYS})
+_OURS: Final = frozenset({"id", "logprobs", "model_name", "model_provider", *REASON_KEYS})
 """Of ``response_metadata``, what a :class:`Response` has a place of its own for."""
 
 _LANGCHAINS_IDS: Final = ("lc_", "run-")
@@ -93,10 +61,10 @@ def read_answer(message: AIMessage, *, text_tool: str | None = None) -> Response
     (read,) = messages_from([message])
     parts = tuple([_untooled(part, text_tool) for part in read.parts])
     metadata = message.response_metadata
-    raw = _raw_reason(metadata)
+    raw = raw_reason(metadata)
     return Response(
         message=Message("assistant", parts, id=_id(message)),
-        finish_reason=_reason(raw, calls=any(isinstance(p, ToolCallPart) for p in parts)),
+        finish_reason=reason(raw, calls=any(isinstance(p, ToolCallPart) for p in parts)),
         usage=_usage(message.usage_metadata),
         model=_model(metadata),
         id=_id(message),
@@ -154,7 +122,7 @@ class StreamReader:
         told = self._raw is not None
         return Chunk(
             deltas=tuple(deltas),
-            finish_reason=_reason(self._raw, calls=bool(self._calls)) if told else None,
+            finish_reason=reason(self._raw, calls=bool(self._calls)) if told else None,
             raw_finish_reason=self._raw,
             usage=_usage(self._usage),
             model=_model(self._metadata) or None,
@@ -239,7 +207,7 @@ class StreamReader:
     def _note(self, message: AIMessage) -> None:
         metadata = message.response_metadata
         if metadata:
-            self._raw = _raw_reason(metadata) or self._raw
+            self._raw = raw_reason(metadata) or self._raw
             self._metadata.update(metadata)
         if message.usage_metadata is not None:
             self._usage = add_usage(self._usage, message.usage_metadata)
@@ -264,23 +232,6 @@ def _untooled(part: Part, text_tool: str | None) -> Part:
     if text_tool is not None and isinstance(part, ToolCallPart) and part.name == text_tool:
         return TextPart(part.arguments)
     return part
-
-
-def _raw_reason(metadata: Mapping[str, Any]) -> str | None:
-    for key in _REASON_KEYS:
-        said = metadata.get(key)
-        if isinstance(said, str) and said:
-            if said == "incomplete":  # OpenAI's Responses
-                return (metadata.get("incomplete_details") or {}).get("reason") or said
-            return said
-    return None
-
-
-def _reason(raw: str | None, *, calls: bool) -> FinishReason:
-    if raw is None:
-        return "unknown"
-    reason = _REASONS.get(raw.lower(), "unknown")
-    return "tool_calls" if calls and reason == "stop" else reason
 
 
 def _id(message: AIMessage) -> str | None:

@@ -5,47 +5,35 @@ from __future__ import annotations
 import asyncio
 import pickle
 import sys
-import time
 import warnings
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing, nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import orjson
 from langchain_core._api import LangChainBetaWarning
 from langchain_core.globals import get_llm_cache
 from langchain_core.load import dumps, loads
-from pydantic import SecretStr
 
-from llmrouter_integrations.errors import TargetTimeoutError, TruncatedAnswerError
 from llmrouter_integrations.langchain.from_message import StreamReader, read_answer
-from llmrouter_integrations.langchain.one_try import with_one_try
 from llmrouter_integrations.langchain.own_call import OwnForm
 from llmrouter_integrations.langchain.silence import NO_CALLBACKS, unheard
-from llmrouter_integrations.messages import (
-    Chunk,
-    PartDelta,
-    ReasoningDelta,
-    TextDelta,
-    ToolCallDelta,
-)
 from llmrouter_integrations.wire.base import Endpoint
-from llmrouter_integrations.wire.checks import check_end, finished
 from llmrouter_integrations.wire.sdk_errors import classify_exception
+from llmrouter_integrations.wrapping.one_try import with_one_try
+from llmrouter_integrations.wrapping.reading import Ending, Reading
+from llmrouter_integrations.wrapping.target import key_of, limited_s, named_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage
 
     from llmrouter_integrations.dispatch.backend import Call
     from llmrouter_integrations.langchain.own_call import OwnCall
-    from llmrouter_integrations.messages import Response
-    from llmrouter_integrations.transport import Limits
+    from llmrouter_integrations.messages import Chunk, Response
 
-__all__ = ["LangChainBackend", "key_of"]
+__all__ = ["LangChainBackend"]
 
 _TAKE_TIMEOUT: Final = frozenset(
     {"BaseChatOpenAI", "ChatAnthropic", "ChatGroq", "ChatGoogleGenerativeAI"}
@@ -54,8 +42,6 @@ _TAKE_TIMEOUT: Final = frozenset(
 
 _TELL_REASONS: Final = _TAKE_TIMEOUT | {"ChatBedrockConverse", "ChatMistralAI", "ChatOllama"}
 """Integrations that say of every answer why it ended. Others are found to when they first do."""
-
-_OWN_TIMEOUTS: Final = ("request_timeout", "default_request_timeout", "timeout")
 
 
 class LangChainBackend:
@@ -90,9 +76,8 @@ class LangChainBackend:
         self._endpoint = Endpoint(name, provider, model_id, base_url="", api_key=key_of(model))
         self._issuer = issuer
         self._form = OwnForm(with_one_try(model), provider=provider, issuer=issuer)
-        names = {kind.__name__ for kind in type(model).__mro__}
-        self._takes_timeout = not names.isdisjoint(_TAKE_TIMEOUT)
-        self._tells_reasons = not names.isdisjoint(_TELL_REASONS)
+        self._takes_timeout = named_in(model, _TAKE_TIMEOUT)
+        self._ending = Ending(self._endpoint, tells=named_in(model, _TELL_REASONS))
 
     def complete(self, call: Call) -> Response:
         """Get a whole answer."""
@@ -104,7 +89,7 @@ class LangChainBackend:
                 message = own.model.invoke(own.messages, NO_CALLBACKS, **own.kwargs)
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
             self._raise(error, around)
-        return self._answer(message, own)
+        return self._ending.whole(read_answer(message, text_tool=own.text_tool))
 
     async def acomplete(self, call: Call) -> Response:
         """Get a whole answer."""
@@ -115,14 +100,15 @@ class LangChainBackend:
                 message = await own.model.ainvoke(own.messages, NO_CALLBACKS, **own.kwargs)
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
             self._raise(error, around)
-        return self._answer(message, own)
+        return self._ending.whole(read_answer(message, text_tool=own.text_tool))
 
     def stream(self, call: Call) -> Iterator[Chunk]:
         """Get an answer in chunks."""
         around = sys.exception()
         own = self._write(call)
         self._limit(own, call.limits.first_token_s)
-        reading = _Reading(StreamReader(self._issuer, text_tool=own.text_tool), call.limits)
+        reader = StreamReader(self._issuer, text_tool=own.text_tool)
+        reading = Reading(call.limits)
         source = own.model.stream(own.messages, NO_CALLBACKS, **own.kwargs)
         with closing(source) if isinstance(source, Generator) else nullcontext():
             while True:
@@ -134,15 +120,16 @@ class LangChainBackend:
                 reading.check_time()
                 if message is None:
                     break
-                if (chunk := reading.read(message)) is not None:
+                if (chunk := reading.chunk(reader.read(message))) is not None:
                     yield chunk
-        yield self._end(reading)
+        yield self._ending.streamed(reading, reader.end())
 
     async def astream(self, call: Call) -> AsyncIterator[Chunk]:
         """Get an answer in chunks."""
         around = sys.exception()
         own = self._write(call)
-        reading = _Reading(StreamReader(self._issuer, text_tool=own.text_tool), call.limits)
+        reader = StreamReader(self._issuer, text_tool=own.text_tool)
+        reading = Reading(call.limits)
         source = own.model.astream(own.messages, NO_CALLBACKS, **own.kwargs)
         async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
             while True:
@@ -156,9 +143,9 @@ class LangChainBackend:
                     self._raise(error, around)
                 if message is None:
                     break
-                if (chunk := reading.read(message)) is not None:
+                if (chunk := reading.chunk(reader.read(message))) is not None:
                     yield chunk
-        yield self._end(reading)
+        yield self._ending.streamed(reading, reader.end())
 
     def _write(self, call: Call) -> OwnCall:
         own = self._form.write(call.request)
@@ -168,50 +155,13 @@ class LangChainBackend:
     def _limit(self, own: OwnCall, seconds: float) -> None:
         if not self._takes_timeout or own.model.cache or get_llm_cache() is not None:
             return
-        built_with = [
-            said
-            for name in _OWN_TIMEOUTS
-            if isinstance(said := getattr(own.model, name, None), int | float)
-        ]
-        own.kwargs.setdefault("timeout", min([seconds, *built_with]))
+        own.kwargs.setdefault("timeout", limited_s(own.model, seconds))
 
     def _raise(self, error: Exception, around: BaseException | None) -> NoReturn:
         known = classify_exception(error, self._endpoint, ignoring=around)
         if known is None or known is error:
             raise error
         raise known from error
-
-    def _answer(self, message: AIMessage, own: OwnCall) -> Response:
-        response = read_answer(message, text_tool=own.text_tool)
-        if response.raw_finish_reason is not None:
-            self._tells_reasons = True
-        elif self._tells_reasons:
-            raise self._cut_off()
-        else:
-            called = bool(response.message.tool_calls)
-            response = replace(response, finish_reason="tool_calls" if called else "stop")
-        return finished(response, self._endpoint)
-
-    def _end(self, reading: _Reading) -> Chunk:
-        chunk = reading.reader.end()
-        if chunk.finish_reason is not None:
-            self._tells_reasons = True
-        elif self._tells_reasons:
-            raise self._cut_off()
-        else:
-            chunk = replace(chunk, finish_reason="tool_calls" if reading.calls else "stop")
-        check_end(
-            chunk.finish_reason or "stop",
-            content=reading.has_content or any(isinstance(d, PartDelta) for d in chunk.deltas),
-            calls=[(name, "".join(pieces)) for name, pieces in reading.calls.values()],
-            endpoint=self._endpoint,
-        )
-        return chunk
-
-    def _cut_off(self) -> TruncatedAnswerError:
-        return TruncatedAnswerError(
-            "the answer ended without a finish reason", target=self._endpoint.name
-        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         written = dumps(self.model)
@@ -229,18 +179,6 @@ class LangChainBackend:
 
     def __repr__(self) -> str:
         return f"LangChainBackend({type(self.model).__name__}: {self._endpoint.model})"
-
-
-def key_of(model: BaseChatModel) -> str | None:
-    """Give a model's key, if it holds one."""
-    return next(
-        (
-            value.get_secret_value()
-            for name, value in vars(model).items()
-            if isinstance(value, SecretStr) and "key" in name
-        ),
-        None,
-    )
 
 
 def _not_written(said: Any) -> str | None:
@@ -266,62 +204,3 @@ def _revive(
             secrets_from_env=True,
         )
     return cls(model, **said)
-
-
-class _Reading:
-    """One stream as it is read: its time, and what has come of its answer."""
-
-    def __init__(self, reader: StreamReader, limits: Limits) -> None:
-        self.reader = reader
-        self.calls: dict[int, tuple[str, list[str]]] = {}
-        self.has_content = False
-        self._limits = limits
-        self._began = time.monotonic()
-        self._started = False
-
-    def read(self, message: AIMessage) -> Chunk | None:
-        """Give the chunk a message comes to, if there is anything in it."""
-        deltas = self.reader.read(message)
-        if not deltas:
-            return None
-        chunk = Chunk(deltas)
-        self._started = self._started or chunk.has_content
-        for delta in deltas:
-            if isinstance(delta, ToolCallDelta):
-                call = self.calls.setdefault(delta.index, (delta.name or "", []))
-                call[1].append(delta.arguments)
-            elif not isinstance(delta, ReasoningDelta):
-                self.has_content = self.has_content or bool(
-                    not isinstance(delta, TextDelta) or delta.text
-                )
-        return chunk
-
-    @property
-    def patience_s(self) -> float:
-        """How long the next chunk may take."""
-        spent_s = time.monotonic() - self._began
-        limits = self._limits
-        own_s = limits.idle_s if self._started else limits.first_token_s - spent_s
-        return max(0.0, min(own_s, limits.total_s - spent_s))
-
-    def check_time(self) -> None:
-        """Say so where the time is up, in a thread that nothing could interrupt.
-
-        Raises:
-            TargetTimeoutError: It is.
-        """
-        spent_s = time.monotonic() - self._began
-        limits = self._limits
-        if spent_s > limits.total_s or (not self._started and spent_s > limits.first_token_s):
-            raise self.too_late()
-
-    def too_late(self) -> TargetTimeoutError:
-        """Name the limit that ran out."""
-        limits = self._limits
-        if time.monotonic() - self._began >= limits.total_s:
-            return TargetTimeoutError(f"no answer within {limits.total_s:.3g} s", phase="total")
-        if self._started:
-            return TargetTimeoutError(f"no content for {limits.idle_s:.3g} s", phase="idle")
-        return TargetTimeoutError(
-            f"no content within {limits.first_token_s:.3g} s", phase="first_token"
-        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.messages import SystemMessage
 from langchain_core.runnables import RunnableBinding, RunnableSequence
@@ -21,6 +21,8 @@ from llmrouter_integrations.messages import Adjustment, Tool
 from llmrouter_integrations.wire.extra import extra_fields
 from llmrouter_integrations.wire.inbound import OPENAI_ONLY
 from llmrouter_integrations.wire.structured import json_instruction
+from llmrouter_integrations.wrapping.fields import OwnFields
+from llmrouter_integrations.wrapping.target import named_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,26 +34,12 @@ if TYPE_CHECKING:
 
 __all__ = ["OwnCall", "OwnForm"]
 
-_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    # a parameter, and what integrations call the field that holds it
-    "temperature": ("temperature",),
-    "top_p": ("top_p",),
-    "top_k": ("top_k",),
-    "max_tokens": ("max_tokens", "max_output_tokens", "max_completion_tokens", "num_predict"),
-    "seed": ("seed", "random_seed"),
-    "frequency_penalty": ("frequency_penalty",),
-    "presence_penalty": ("presence_penalty",),
-    "logprobs": ("logprobs",),
-    "top_logprobs": ("top_logprobs",),
-    "reasoning_effort": ("reasoning_effort",),
-    "service_tier": ("service_tier",),
-    "user": (),
-    "prompt_cache_key": (),
-}
-_OPENAI_KWARGS: Final = ("user", "prompt_cache_key", "parallel_tool_calls")
+_OPENAI_KWARGS: Final = {"user": "user", "prompt_cache_key": "prompt_cache_key", "stop": "stop"}
 """What langchain-openai has no field for, and hands on to the API as a call kwarg."""
 
-_MOST_COPIES: Final = 32
+_LANGCHAINS_KWARGS: Final = {"stop": "stop"}
+"""What every model takes as a call kwarg."""
+
 _METHODS: Final = {
     "json_schema": ("json_schema", "function_calling"),
     "json_object": ("json_mode",),
@@ -92,9 +80,9 @@ class OwnForm:
         self._model = model
         self._provider = provider
         self._issuer = issuer
-        self._fields = type(model).model_fields
-        self._is_openai = any(c.__name__ == "BaseChatOpenAI" for c in type(model).__mro__)
-        self._copies: dict[tuple[Any, ...], BaseChatModel] = {}
+        self._is_openai = named_in(model, frozenset(("BaseChatOpenAI",)))
+        kwargs = _OPENAI_KWARGS if self._is_openai else _LANGCHAINS_KWARGS
+        self._fields = OwnFields(model, kwargs)
         self._binds: set[str] | None = None
 
     def write(self, request: Request) -> OwnCall:
@@ -107,7 +95,7 @@ class OwnForm:
         changed: list[Adjustment] = []
         messages = self._messages(request, changed)
         kwargs: dict[str, Any] = {}
-        model = self._configured(request, kwargs, changed)
+        model = self._fields.set(request, kwargs, changed)
         if request.extra:
             self._add_extra(request.extra, kwargs, changed)
         if request.tools:
@@ -133,37 +121,6 @@ class OwnForm:
         changed.extend(adjustments)
         return messages
 
-    # -- parameters ----------------------------------------------------------------------------
-
-    def _configured(
-        self, request: Request, kwargs: dict[str, Any], changed: list[Adjustment]
-    ) -> BaseChatModel:
-        update: dict[str, Any] = {}
-        for name, fields in _FIELDS.items():
-            value = getattr(request, name)
-            if value is None:
-                continue
-            field = next((field for field in fields if field in self._fields), None)
-            if field is not None and _takes(self._fields[field].annotation, value):
-                update[field] = value
-            elif self._is_openai and name in _OPENAI_KWARGS:
-                kwargs[name] = value
-            else:
-                changed.append(self._dropped(name))
-        if request.stop:
-            # not as the call's own where there is a field: ChatOllama refuses to have both
-            (update if "stop" in self._fields else kwargs)["stop"] = [*request.stop]
-        return self._copy(update) if update else self._model
-
-    def _copy(self, update: dict[str, Any]) -> BaseChatModel:
-        key = tuple((name, repr(value)) for name, value in update.items())
-        copy = self._copies.get(key)
-        if copy is None:
-            if len(self._copies) >= _MOST_COPIES:
-                self._copies.clear()
-            copy = self._copies[key] = self._model.model_copy(update=update)
-        return copy
-
     def _add_extra(
         self,
         extra: Mapping[str, Mapping[str, Any]],
@@ -179,9 +136,6 @@ class OwnForm:
                 kwargs[name] = value
             else:
                 kwargs.setdefault("extra_body", {})[name] = value
-
-    def _dropped(self, parameter: str) -> Adjustment:
-        return Adjustment(parameter, "dropped", f"{type(self._model).__name__} has no such setting")
 
     # -- tools ---------------------------------------------------------------------------------
 
@@ -206,7 +160,7 @@ class OwnForm:
             if self._is_openai or "parallel_tool_calls" in self._bind_parameters():
                 said["parallel_tool_calls"] = request.parallel_tool_calls
             else:
-                changed.append(self._dropped("parallel_tool_calls"))
+                changed.append(self._fields.dropped("parallel_tool_calls"))
         try:
             return _bound_kwargs(self._model.bind_tools(offered, **said))
         except (NotImplementedError, ValueError) as error:
@@ -279,14 +233,3 @@ def _bound_kwargs(runnable: Any) -> dict[str, Any]:
     if not isinstance(runnable, RunnableBinding):
         raise ValueError(f"it gives a {type(runnable).__name__}, not bound arguments")  # noqa: TRY004  (the model's way, not a type's fault)
     return {name: value for name, value in runnable.kwargs.items() if name not in _TRACING_ONLY}
-
-
-def _takes(annotation: Any, value: Any) -> bool:
-    """Whether a field that lists its values lists this one."""
-    options = [
-        option
-        for part in (annotation, *get_args(annotation))
-        if get_origin(part) is Literal
-        for option in get_args(part)
-    ]
-    return not options or value in options

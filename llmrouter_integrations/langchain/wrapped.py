@@ -7,19 +7,17 @@ what LangChain itself writes of it, and no key.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from langchain_core.language_models import BaseChatModel
-from pydantic import ValidationError
 
-from llmrouter_integrations.config import BoundTarget
 from llmrouter_integrations.errors import ConfigurationError
-from llmrouter_integrations.fleet import quota_group
 from llmrouter_integrations.langchain.blocks import ISSUERS
-from llmrouter_integrations.langchain.model_backend import LangChainBackend, key_of
+from llmrouter_integrations.langchain.model_backend import LangChainBackend
 from llmrouter_integrations.wire import registry
+from llmrouter_integrations.wrapping.target import account_of_key, bound, key_of, served_at
 
 if TYPE_CHECKING:
+    from llmrouter_integrations.config import BoundTarget
     from llmrouter_integrations.wire.registry import ProviderInfo
 
 __all__ = ["as_target"]
@@ -55,26 +53,19 @@ def as_target(model: BaseChatModel, **said: Any) -> BoundTarget:
     )
     if type(model).bind_tools is BaseChatModel.bind_tools:
         said["abilities"] = {"tools": False, **said.get("abilities", {})}
-    try:
-        return BoundTarget(
-            model=f"{provider}/{model_id}",
-            backend=backend,
-            account=_account(model, provider, info),
-            **said,
-        )
-    except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors(include_url=False, include_input=False)
-        )
-        raise ConfigurationError(f"target {provider}/{model_id}: {told}") from None
+    return bound(
+        f"{provider}/{model_id}",
+        backend,
+        account_of_key(provider, key_of(model), _url(model)),
+        said,
+    )
 
 
 def _identity(model: BaseChatModel) -> tuple[str, str, ProviderInfo | None]:
     said = model._get_ls_params()  # noqa: SLF001  (what every integration overrides to say it)
     provider = said.get("ls_provider") or ""
     if provider == "openai":
-        provider = _served_at(getattr(model, "openai_api_base", None)) or provider
+        provider = served_at(getattr(model, "openai_api_base", None)) or provider
     info = registry.provider(_ALIASES.get(provider, provider))
     name = said.get("ls_model_name") or type(model).__name__
     return (
@@ -84,21 +75,6 @@ def _identity(model: BaseChatModel) -> tuple[str, str, ProviderInfo | None]:
     )
 
 
-def _served_at(url: str | None) -> str | None:
-    """Give the provider at a URL: many are reached by OpenAI's client."""
-    host = urlsplit(url).netloc if url else None
-    known = registry.PROVIDERS.values()
-    return next(
-        (p.id for p in known if host and p.base_url and urlsplit(p.base_url).netloc == host), None
-    )
-
-
-def _account(model: BaseChatModel, provider: str, info: ProviderInfo | None) -> str | None:
-    """Name the quota group of the model's key, as a wire target with that key would."""
-    key = key_of(model)
-    if key is None and not (info and info.local):
-        return None
-    said = next((url for name in _BASE_URLS if (url := getattr(model, name, None))), None)
-    url = said.rstrip("/") if isinstance(said, str) else None
-    usual = info.base_url if info else None
-    return quota_group(provider, None if url == usual else url, key)
+def _url(model: BaseChatModel) -> str | None:
+    said = (getattr(model, name, None) for name in _BASE_URLS)
+    return next((url for url in said if isinstance(url, str) and url), None)

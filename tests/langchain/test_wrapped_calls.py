@@ -88,7 +88,7 @@ def test_many_settings_make_no_endless_copies():
     backend = as_target(model).backend
     for n in range(100):
         backend.complete(call(Request((SAID,), max_tokens=n + 1)))
-    assert len(backend._form._copies) <= 32
+    assert len(backend._form._fields._copies) <= 32
     assert [asked.max_output_tokens for asked, *_ in model.asked] == list(range(1, 101))
 
 

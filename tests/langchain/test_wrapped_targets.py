@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from llmrouter_integrations import BoundTarget, Router, RouterConfig, errors
 from llmrouter_integrations.langchain import RoutedChatModel, as_target
-from llmrouter_integrations.langchain.one_try import with_one_try
 from llmrouter_integrations.settings import plain_target
+from llmrouter_integrations.wrapping.one_try import with_one_try
 from tests.langchain_models import Plain, Settable
 from tests.scripted import ScriptedRouter
 
