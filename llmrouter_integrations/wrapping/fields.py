@@ -46,12 +46,15 @@ class OwnFields(Generic[_Model]):
     Args:
         model: The model.
         kwargs: Parameter to the call kwarg by which the model takes it where it has no field.
+        sets_fields: False for a model that reads its fields only when it is made.
     """
 
-    def __init__(self, model: _Model, kwargs: Mapping[str, str]) -> None:
+    def __init__(
+        self, model: _Model, kwargs: Mapping[str, str], *, sets_fields: bool = True
+    ) -> None:
         self._model = model
         self._kwargs = kwargs
-        self._fields = type(model).model_fields
+        self._fields = type(model).model_fields if sets_fields else {}
         self._copies: dict[tuple[tuple[str, str], ...], _Model] = {}
 
     def set(
