@@ -70,7 +70,8 @@ class LlamaIndexBackend:
         self._takes_timeout = named_in(llm, _TAKE_TIMEOUT)
         self._ending = Ending(self._endpoint, tells=named_in(llm, _TELL_REASONS))
         # where ``chat`` is written in terms of ``complete``, that one is called without a detour
-        self._completes = isinstance(llm, CustomLLM) and type(llm).chat is CustomLLM.chat
+        inherited = type(llm).chat.__qualname__ == CustomLLM.chat.__qualname__
+        self._completes = isinstance(llm, CustomLLM) and inherited
 
     def complete(self, call: Call) -> Response:
         """Get a whole answer."""
