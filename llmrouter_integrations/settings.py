@@ -6,13 +6,15 @@ Written down it never holds a key.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmrouter_integrations.config import BoundTarget, RouterConfig, TargetConfig
 from llmrouter_integrations.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from pydantic import SecretStr, ValidationError
 
@@ -25,6 +27,7 @@ __all__ = [
     "plain_config",
     "plain_target",
     "read_config",
+    "read_router",
 ]
 
 
@@ -91,19 +94,38 @@ def models_from(value: Any) -> tuple[TargetConfig, ...]:
     Raises:
         ConfigurationError: One is not written as a target is; says which and how.
     """
-    lone = isinstance(value, str | dict | TargetConfig)
-    return RouterConfig.of([value] if lone else value).models or ()
+    several = isinstance(value, Iterable) and not isinstance(value, str | Mapping | TargetConfig)
+    return RouterConfig.of(value if several else [value]).models or ()
 
 
 def read_config(value: Any) -> RouterConfig:
     """Read a configuration: an object, a mapping of its fields, or the path of a YAML file.
 
     Raises:
-        ConfigurationError: It is not valid; says where.
+        ConfigurationError: It is none of these, or not valid; says where.
     """
     if isinstance(value, RouterConfig):
         return value
-    return RouterConfig.of(**value) if isinstance(value, dict) else RouterConfig.load(value)
+    if isinstance(value, dict):
+        return RouterConfig.of(**value)
+    if isinstance(value, str | Path):
+        return RouterConfig.load(value)
+    raise ConfigurationError(
+        f"config must be a RouterConfig, a mapping or a path, not {type(value).__name__}"
+    )
+
+
+def read_router(owner: str, value: Any) -> Any:
+    """Take a router that was given: a :class:`Router`, or whatever answers as one does.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if not hasattr(value, "run_stream"):
+        raise ConfigurationError(
+            f"{owner}: router must be a Router, not {type(value).__name__}; models go into `models`"
+        )
+    return value
 
 
 def _with_key(models: Sequence[TargetConfig], api_key: SecretStr) -> tuple[TargetConfig, ...]:

@@ -414,3 +414,22 @@ def test_bad_input_is_told_before_anything_is_sent(router, simulator, messages, 
     with pytest.raises(InvalidRequestError, match=complaint):
         router.complete(messages, **params)
     assert simulator.requests == []
+
+
+@pytest.mark.parametrize(
+    "model", ["openai/gpt-5", "openai/gpt-4o", "anthropic/claude-opus-4-8", "google/gemini-3-flash"]
+)
+def test_what_cannot_be_written_is_an_invalid_request(model):
+    deep: dict = {}
+    for _ in range(3000):
+        deep = {"properties": {"a": deep}}
+    router = Router([{"model": model, "api_key": "k", "base_url": "http://127.0.0.1:9"}], env={})
+    schema = {"type": "json_schema", "json_schema": {"name": "a", "schema": deep}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": deep}}
+    for asked in (
+        {"messages": "a\ud800b"},
+        {"messages": "x", "tools": [tool]},
+        {"messages": "x", "response_format": schema},
+    ):
+        with pytest.raises(InvalidRequestError):
+            router.complete(**asked)

@@ -160,7 +160,7 @@ class WireBackend:
     def _encode(self, call: Call, *, stream: bool) -> Encoded:
         try:
             return self._codec.encode(call.request, self._endpoint, stream=stream)
-        except orjson.JSONEncodeError as error:
+        except (orjson.JSONEncodeError, RecursionError, UnicodeEncodeError) as error:
             raise InvalidRequestError(
                 f"the request cannot be written as JSON: {error}", sent=False
             ) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import orjson
 from langchain_core.messages import HumanMessage
@@ -33,7 +33,15 @@ if TYPE_CHECKING:
 
     from llmrouter_integrations.messages import Part
 
-__all__ = ["ISSUER", "ISSUERS", "arguments_json", "citation_from", "parts_from"]
+__all__ = [
+    "ISSUER",
+    "ISSUERS",
+    "arguments_json",
+    "citation_from",
+    "is_nobodys",
+    "parts_from",
+    "result_parts",
+]
 
 ISSUER: Final = "model_provider"
 """Where in a block's ``extras`` its issuer stands: under a key that LangChain, adding up chunks,
@@ -91,6 +99,19 @@ def parts_from(content: Iterable[str | Mapping[str, Any]], issuer: str | None) -
         if isinstance(control, Mapping):
             parts.append(CachePoint(control.get("ttl")))
     return parts
+
+
+def result_parts(content: Iterable[str | Mapping[str, Any]], issuer: str | None) -> list[Part]:
+    """Read the blocks of a tool's result; what is nobody's is data, told as JSON text."""
+    return [
+        TextPart(arguments_json(part.payload)) if is_nobodys(part) else part
+        for part in parts_from(content, issuer)
+    ]
+
+
+def is_nobodys(part: Part) -> TypeGuard[OpaquePart]:
+    """Tell whether this was a block that no vendor is known to understand."""
+    return isinstance(part, OpaquePart) and part.issuer == _NOBODY
 
 
 def arguments_json(arguments: Any) -> str:
@@ -217,7 +238,7 @@ def _tool_call(block: Mapping[str, Any], issuer: str | None) -> Part:
 
 def _tool_result(block: Mapping[str, Any], issuer: str | None) -> Part:
     content = block.get("content") or ()
-    inner = [TextPart(content)] if isinstance(content, str) else parts_from(content, issuer)
+    inner = [TextPart(content)] if isinstance(content, str) else result_parts(content, issuer)
     return ToolResultPart(
         block.get("tool_use_id") or block.get("tool_call_id") or "",
         tuple([part for part in inner if not isinstance(part, CachePoint)]),

@@ -16,11 +16,12 @@ from langchain_core.language_models import LangSmithParams, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
+from pydantic import Field, ValidationInfo, field_validator
 
-from llmrouter_integrations.errors import RouterError
+from llmrouter_integrations.errors import ConfigurationError, InvalidRequestError, RouterError
 from llmrouter_integrations.hints import EMPTY, Prefer, RoutingHints
 from llmrouter_integrations.langchain.errors import as_model_error
-from llmrouter_integrations.langchain.from_response import Form, to_chunks, to_result
+from llmrouter_integrations.langchain.from_response import Form, combined, to_chunks, to_result
 from llmrouter_integrations.langchain.hints import BESIDE_THE_CHOICE, FORM, KWARG
 from llmrouter_integrations.langchain.structured import Method, structured, structured_kwargs
 from llmrouter_integrations.langchain.to_request import to_request
@@ -28,6 +29,7 @@ from llmrouter_integrations.langchain.tools import AnyTool, choice_kwarg, tools_
 from llmrouter_integrations.langchain.with_router import ModelWithRouter
 from llmrouter_integrations.messages import Chunk, Request
 from llmrouter_integrations.routing.features import estimate_tokens, read_features
+from llmrouter_integrations.wire.inbound import request_from
 
 __all__ = ["RoutedChatModel"]
 
@@ -86,7 +88,7 @@ class RoutedChatModel(ModelWithRouter):
     """
 
     prefer: Prefer | None = None
-    timeout: float | None = None
+    timeout: float | None = Field(default=None, gt=0, le=86_400)
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
@@ -94,6 +96,15 @@ class RoutedChatModel(ModelWithRouter):
     seed: int | None = None
     reasoning_effort: str | None = None
     streaming: bool = False
+
+    @field_validator(*_PARAMS)
+    @classmethod
+    def _sound(cls, value: Any, info: ValidationInfo) -> Any:
+        try:
+            request_from("", {cast("str", info.field_name): value})
+        except InvalidRequestError as error:
+            raise ConfigurationError(f"RoutedChatModel: {error}") from None
+        return value
 
     # -- one call -----------------------------------------------------------------------------
 
@@ -240,10 +251,14 @@ class RoutedChatModel(ModelWithRouter):
             asked for raises ``OutputParserException``.
 
         Raises:
-            ValueError: The method does not exist, or the schema cannot be used with it.
+            SchemaError: The method does not exist, or the schema cannot be used with it. It is
+                a ValueError, too.
         """
         said, parser = structured_kwargs(schema, method, strict=strict)
         return structured(self.bind(**said, **kwargs), parser, include_raw=include_raw)
+
+    def _combine_llm_outputs(self, outputs: list[dict[str, Any] | None], /) -> dict[str, Any]:
+        return combined(outputs)
 
     # -- counting -----------------------------------------------------------------------------
 

@@ -35,11 +35,13 @@ from llmrouter_integrations.messages import (
 from llmrouter_integrations.part_record import KEY, record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from langchain_core.messages import InvalidToolCall, ToolCall
 
     from llmrouter_integrations.messages import Chunk, Delta, Response, Usage
 
-__all__ = ["Form", "to_chunks", "to_result"]
+__all__ = ["Form", "combined", "to_chunks", "to_result"]
 
 Form = Literal["text", "blocks"]
 """How streamed content is written: as text, or in standard blocks (``output_version="v1"``)."""
@@ -80,14 +82,38 @@ def to_result(response: Response) -> ChatResult:
     if entries is not None:
         beside[KEY] = entries
     said = {"additional_kwargs": beside, "tool_calls": calls, "invalid_tool_calls": invalid}
+    metadata = _metadata(response)
     message = AIMessage(
         content=content,
-        response_metadata=_metadata(response),
+        response_metadata=metadata,
         usage_metadata=_usage(response.usage),
         # pydantic checks what it is given, also where there is nothing in it
         **{name: value for name, value in said.items() if value},
     )
-    return ChatResult(generations=[ChatGeneration(message=message)])
+    output = {name: metadata[name] for name in _OUTPUT if name in metadata}
+    return ChatResult(generations=[ChatGeneration(message=message)], llm_output=output)
+
+
+_OUTPUT: Final = ("token_usage", "model_name")
+
+
+def combined(outputs: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Make the ``llm_output`` of several answers of theirs; a cached answer has none."""
+    total: dict[str, Any] = {}
+    whole: dict[str, Any] = {}
+    for output in outputs:
+        if output:
+            _sum_up(total, output.get("token_usage", {}))
+            whole |= output
+    return whole | {"token_usage": total} if total else whole
+
+
+def _sum_up(total: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for name, tokens in more.items():
+        if isinstance(tokens, int):
+            total[name] = total.get(name, 0) + tokens
+        else:
+            _sum_up(total.setdefault(name, {}), tokens)
 
 
 def _call(part: ToolCallPart, calls: list[ToolCall], invalid: list[InvalidToolCall]) -> None:
@@ -239,10 +265,14 @@ def _add(beside: dict[str, Any], key: str, text: str) -> None:
     beside[key] = beside.get(key, "") + text
 
 
+def _is_told(usage: Usage) -> bool:
+    return usage.reported or bool(usage.input_tokens or usage.output_tokens)
+
+
 def _usage(usage: Usage) -> UsageMetadata | None:
-    total = usage.input_tokens + usage.output_tokens
-    if not total and not usage.reported:
+    if not _is_told(usage):
         return None
+    total = usage.input_tokens + usage.output_tokens
     metadata = UsageMetadata(
         input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, total_tokens=total
     )
@@ -265,6 +295,20 @@ def _usage(usage: Usage) -> UsageMetadata | None:
     return metadata
 
 
+def _token_usage(usage: Usage) -> dict[str, Any]:
+    """Write the tokens by OpenAI's names, for callbacks that look for these."""
+    written: dict[str, Any] = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+    }
+    if usage.cache_read_tokens:
+        written["prompt_tokens_details"] = {"cached_tokens": usage.cache_read_tokens}
+    if usage.reasoning_tokens:
+        written["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
+    return written
+
+
 def _metadata(response: Response) -> dict[str, Any]:
     """Make ``response_metadata``; of a stream it goes on the last chunk only, as merging adds."""
     metadata: dict[str, Any] = {
@@ -275,6 +319,8 @@ def _metadata(response: Response) -> dict[str, Any]:
         "id": response.id,
         "llmrouter": account_of(response),
     }
+    if _is_told(response.usage):
+        metadata["token_usage"] = _token_usage(response.usage)
     if response.logprobs is not None:
         metadata["logprobs"] = response.logprobs
     return metadata

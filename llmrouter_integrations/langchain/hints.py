@@ -20,6 +20,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
+from pydantic import field_validator
 
 from llmrouter_integrations.errors import RouterError
 from llmrouter_integrations.hints import PREFIX, RoutingHints
@@ -83,6 +84,12 @@ def settle_hints(
 
 class HintedChatModel(BaseChatModel):
     """A chat model whose calls know their hints, by whichever door they come in."""
+
+    @field_validator("metadata")
+    @classmethod
+    def _known_hints(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        RoutingHints.from_metadata(value)
+        return value
 
     def _settle(
         self,

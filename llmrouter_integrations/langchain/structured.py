@@ -14,6 +14,7 @@ from langchain_core.runnables import RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.json import parse_json_markdown, parse_partial_json
 
+from llmrouter_integrations.errors import InvalidRequestError
 from llmrouter_integrations.langchain.tools import tools_kwarg
 
 if TYPE_CHECKING:
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langchain_core.runnables import Runnable
 
-__all__ = ["Method", "StructuredOutputParser", "structured", "structured_kwargs"]
+__all__ = ["Method", "SchemaError", "StructuredOutputParser", "structured", "structured_kwargs"]
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
+
+
+class SchemaError(InvalidRequestError, ValueError):
+    """What cannot be asked for by ``with_structured_output``; a ValueError, as LangChain's are."""
 
 
 def structured_kwargs(
@@ -32,8 +37,22 @@ def structured_kwargs(
     """Give the call kwargs that ask for such an answer, and what reads it.
 
     Raises:
-        ValueError: The method does not exist, or the schema cannot be used with it.
+        SchemaError: The method does not exist, or the schema cannot be used with it.
     """
+    try:
+        return _kwargs(schema, method, strict=strict)
+    except (ValueError, TypeError, InvalidRequestError) as error:
+        raise SchemaError(f"with_structured_output: {error}", sent=False) from None
+
+
+def _kwargs(
+    schema: Any, method: str, *, strict: bool | None
+) -> tuple[dict[str, Any], StructuredOutputParser]:
+    if not (schema is None or isinstance(schema, dict) or callable(schema)):
+        raise TypeError(
+            "schema must be a pydantic class, a TypedDict class or a JSON schema, "
+            f"not {type(schema).__name__}"
+        )
     cls = schema if isinstance(schema, type) and _is_pydantic(schema) else None
     if method == "json_mode":
         if strict is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -18,11 +18,18 @@ from langchain_core.messages import (
 )
 
 from llmrouter_integrations.errors import InvalidRequestError
-from llmrouter_integrations.langchain.blocks import ISSUERS, arguments_json, parts_from
+from llmrouter_integrations.langchain.blocks import (
+    ISSUERS,
+    arguments_json,
+    is_nobodys,
+    parts_from,
+    result_parts,
+)
 from llmrouter_integrations.messages import (
     AudioPart,
     CachePoint,
     Message,
+    OpaquePart,
     ReasoningPart,
     RefusalPart,
     TextPart,
@@ -31,9 +38,10 @@ from llmrouter_integrations.messages import (
 )
 from llmrouter_integrations.part_record import KEY, restore
 from llmrouter_integrations.wire.inbound import request_from
+from llmrouter_integrations.wire.inbound_messages import bad
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from llmrouter_integrations.messages import Part, Request, Role
 
@@ -56,20 +64,65 @@ def to_request(messages: Sequence[BaseMessage], params: Mapping[str, Any]) -> Re
     Raises:
         InvalidRequestError: A message or a parameter makes no sense; says which, and the remedy.
     """
+    if not params.keys().isdisjoint(_OTHER_NAMES):
+        params = _renamed(params)
     return request_from(messages_from(messages), params, native={NATIVE: messages})
+
+
+_OTHER_NAMES: Final = frozenset({"reasoning", "functions", "function_call", "extra_headers"})
+
+
+def _renamed(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Put what ``ChatOpenAI`` has more than one name for under the name that is read."""
+    said = {name: value for name, value in params.items() if name not in _OTHER_NAMES}
+    other = {name: params[name] for name in _OTHER_NAMES if params.get(name) is not None}
+    if "extra_headers" in other:
+        raise bad("extra_headers", "is not for a single call", "set `headers` in the target")
+    for name, (known, read) in _RENAMED.items():
+        if name in other:
+            if said.get(known) is not None:
+                raise bad(name, "says the same as another parameter", f"give {known} only")
+            said[known] = read(name, other[name])
+    return said
+
+
+def _effort(name: str, value: Any) -> Any:
+    if not isinstance(value, Mapping) or value.keys() != {"effort"}:
+        raise bad(name, f"is {value!r:.80}", 'use {"effort": ...}; the rest goes into extra_body')
+    return value["effort"]
+
+
+def _functions(name: str, value: Any) -> list[Any]:
+    if not isinstance(value, list | tuple):
+        raise bad(name, f"must be a list, not {type(value).__name__}")
+    return [{"type": "function", "function": function} for function in value]
+
+
+def _choice(_: str, value: Any) -> Any:
+    return value if isinstance(value, str) else {"type": "function", "function": value}
+
+
+_RENAMED: Final[dict[str, tuple[str, Callable[[str, Any], Any]]]] = {
+    "reasoning": ("reasoning_effort", _effort),
+    "functions": ("tools", _functions),
+    "function_call": ("tool_choice", _choice),
+}
 
 
 def messages_from(messages: Iterable[BaseMessage]) -> list[Message]:
     """Read a conversation; nothing a model could use of it is lost."""
     read: list[Message] = []
-    for message in messages:
+    for at, message in enumerate(messages):
         kind = type(message)
         if kind is HumanMessage and type(message.content) is str:
             # the shape of nearly all prompts, read without further ado
             read.append(Message("user", (TextPart(message.content),), message.name))
             continue
         reader = _READERS.get(kind) or _reader(message)
-        reader(message, read)
+        try:
+            reader(message, read)
+        except InvalidRequestError as error:
+            raise bad(f"messages[{at}] ({kind.__name__}):", str(error)) from None
     return read
 
 
@@ -87,8 +140,22 @@ def _content(message: BaseMessage, issuer: str | None = None) -> list[Part]:
     return parts_from(content, issuer)
 
 
-def _human(message: BaseMessage, read: list[Message]) -> None:
+def _said(message: BaseMessage) -> list[Part]:
+    """Read what a person or an application says: of that, something must be left to be read."""
     parts = _content(message)
+    unread = [part for part in parts if not isinstance(part, CachePoint)]
+    if unread and all(map(is_nobodys, unread)):
+        assert isinstance(unread[0], OpaquePart)  # noqa: S101  (narrows)
+        raise bad(
+            f"a content block of the type {unread[0].payload.get('type')!r}",
+            "is nothing a model can read",
+            "give text, or a block of LangChain's or of a vendor's own",
+        )
+    return parts
+
+
+def _human(message: BaseMessage, read: list[Message]) -> None:
+    parts = _said(message)
     # Anthropic's form keeps tool results in the user's turn, before what the user says
     results = [part for part in parts if isinstance(part, ToolResultPart)]
     if results:
@@ -102,12 +169,17 @@ def _human(message: BaseMessage, read: list[Message]) -> None:
 def _system(message: BaseMessage, read: list[Message]) -> None:
     developer = message.additional_kwargs.get("__openai_role__") == "developer"
     role: Role = "developer" if developer else "system"
-    read.append(Message(role, tuple(_content(message)), message.name))
+    read.append(Message(role, tuple(_said(message)), message.name))
+
+
+def _result(message: BaseMessage) -> list[Part]:
+    content = message.content
+    return _content(message) if isinstance(content, str) else result_parts(content, None)
 
 
 def _tool(message: BaseMessage, read: list[Message]) -> None:
     assert isinstance(message, ToolMessage)  # noqa: S101  (narrows: see _READERS)
-    content = _content(message)
+    content = _result(message)
     points = [part for part in content if isinstance(part, CachePoint)]
     result = ToolResultPart(
         message.tool_call_id,
@@ -124,7 +196,7 @@ def _function(message: BaseMessage, read: list[Message]) -> None:
         (call.id for m in reversed(read) for call in m.tool_calls if call.name == message.name),
         f"function_{message.name}",
     )
-    result = ToolResultPart(call_id, tuple(_content(message)), name=message.name)
+    result = ToolResultPart(call_id, tuple(_result(message)), name=message.name)
     read.append(Message("tool", (result,)))
 
 
@@ -133,7 +205,7 @@ def _chat(message: BaseMessage, read: list[Message]) -> None:
     role = _ROLES.get(message.role)
     # a role that no model knows is somebody's name
     name = message.name if role else message.name or message.role
-    read.append(Message(role or "user", tuple(_content(message)), name))
+    read.append(Message(role or "user", tuple(_said(message)), name))
 
 
 _ROLES: Final[dict[str, Role]] = {

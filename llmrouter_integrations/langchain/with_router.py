@@ -34,6 +34,7 @@ from llmrouter_integrations.settings import (
     plain_config,
     plain_target,
     read_config,
+    read_router,
 )
 
 __all__ = ["ModelWithRouter"]
@@ -88,6 +89,11 @@ class ModelWithRouter(HintedChatModel):
         if isinstance(value, dict) and "models" in value:
             value = {**value, "models": with_models_bound(value["models"])}
         return None if value is None else read_config(value)
+
+    @field_validator("router")
+    @classmethod
+    def _read_router(cls, value: Any) -> Any:
+        return None if value is None else read_router("RoutedChatModel", value)
 
     @model_validator(mode="after")
     def _have_router(self) -> Self:

@@ -8,7 +8,9 @@ what is billed is what the provider counted.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from llmrouter_integrations.messages import (
     AudioPart,
@@ -30,6 +32,8 @@ from llmrouter_integrations.routing.task import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from llmrouter_integrations.hints import RoutingHints
     from llmrouter_integrations.messages import Part, Request
 
@@ -43,6 +47,8 @@ AUDIO_TOKENS_PER_BYTE = 0.001
 """Sound: 32 tokens a second (Gemini's documentation) of 256 kbit/s."""
 MESSAGE_TOKENS = 4
 """The framing of one message, as OpenAI's cookbook counts it."""
+TYPICAL_SCHEMA = 300
+"""Characters of a tool's schema with two or three parameters."""
 LONG_CONTEXT_TOKENS = 32_000
 """A prompt longer than this is a long-context task, whatever else it is."""
 
@@ -74,7 +80,8 @@ def estimate_tokens(text: str) -> int:
     """Estimate the tokens of a text."""
     if text.isascii():
         return len(text) // 4 + 1
-    beyond_ascii = len(text.encode()) - len(text)  # 1 for an accented letter, 2 for CJK
+    # 1 for an accented letter, 2 for CJK; half a character is for the codec to refuse
+    beyond_ascii = len(text.encode(errors="surrogatepass")) - len(text)
     return len(text) // 4 + beyond_ascii * 2 // 5 + 1
 
 
@@ -100,6 +107,14 @@ def _measure(parts: tuple[Part, ...], needs: set[str]) -> int:
             else:
                 tokens += _measure_file(part, needs)
     return tokens
+
+
+def _written(schema: Mapping[str, Any]) -> int:
+    """Give the characters of a schema; of one that cannot be written, a guess."""
+    try:
+        return len(orjson.dumps(schema))
+    except orjson.JSONEncodeError:  # the codec says so, where it cannot write it either
+        return TYPICAL_SCHEMA
 
 
 def _measure_file(part: FilePart, needs: set[str]) -> int:
@@ -135,7 +150,7 @@ def read_features(request: Request, hints: RoutingHints) -> Features:
             native = frozenset([t.issuer for t in request.tools if isinstance(t, NativeTool)])
             native_required = request.tool_choice == "required" and not functions
         for tool in functions:
-            tokens += (len(tool.description) + 6 * len(str(tool.parameters)) // 8) // 4 + 8
+            tokens += (len(tool.description) + 7 * _written(tool.parameters) // 8) // 4 + 8
     asked = asked.strip()
     words = instruction_words(asked)
     task, source = _task(hints, needs, tokens) or _task_from_text(request, asked, words)

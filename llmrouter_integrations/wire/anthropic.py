@@ -226,7 +226,7 @@ def _messages(writer: BlockWriter, turns: list[Message]) -> list[dict[str, Any]]
     """Write the turns as user and assistant messages that alternate, a user's first."""
     messages: list[dict[str, Any]] = []
     for turn in turns:
-        blocks = writer.write(turn.parts)
+        blocks = writer.write(turn.parts, asked=turn.role == "user")
         if not blocks:
             continue
         role = "assistant" if turn.role == "assistant" else "user"

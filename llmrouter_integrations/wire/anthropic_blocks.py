@@ -23,7 +23,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from llmrouter_integrations.wire.media import base64_text, media_type_of, split_data_url
+from llmrouter_integrations.wire.media import base64_text, left_out, media_type_of, split_data_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,11 +53,21 @@ class BlockWriter:
         self.called: dict[str, None] = {}
         self._issuer = issuer
         self._thinks = thinks
+        self._asked = False
         self._marks: list[tuple[dict[str, Any], str | None]] = []
         self._last: dict[str, Any] | None = None
 
-    def write(self, parts: Sequence[Part]) -> list[dict[str, Any]]:
-        """Write one turn's parts, in order."""
+    def write(self, parts: Sequence[Part], *, asked: bool = False) -> list[dict[str, Any]]:
+        """Write one turn's parts, in order.
+
+        Args:
+            parts: What the turn, or a tool's result, holds.
+            asked: Whether it is the user's turn.
+
+        Raises:
+            UnsupportedParameterError: The user sent what Anthropic has no form for.
+        """
+        self._asked = asked
         blocks: list[dict[str, Any]] = []
         for part in parts:
             if isinstance(part, TextPart):
@@ -195,9 +205,7 @@ class BlockWriter:
         return block
 
     def _left_out(self, kind: str) -> dict[str, Any]:
-        """Tell the model that something is missing, so that it does not answer as if it saw it."""
-        self.adjustments.append(Adjustment(kind, "dropped", "no form of content that it takes"))
-        return {"type": "text", "text": f"[{kind} left out: it cannot be read here]"}
+        return {"type": "text", "text": left_out(kind, self.adjustments, asked=self._asked)}
 
 
 def _cacheable(blocks: list[dict[str, Any]]) -> dict[str, Any] | None:

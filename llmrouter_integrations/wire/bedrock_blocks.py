@@ -28,7 +28,7 @@ from llmrouter_integrations.wire.bedrock_models import (
     VIDEO_FORMATS,
 )
 from llmrouter_integrations.wire.history_parts import NO_CACHE_POINT
-from llmrouter_integrations.wire.media import media_type_of, split_data_url
+from llmrouter_integrations.wire.media import left_out, media_type_of, split_data_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,6 +43,7 @@ MAX_NAME: Final = 200
 NO_OUTPUT: Final = "(no output)"
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9\s\-()\[\]]")
 _SPACES: Final = re.compile(r"\s+")
+_UNSAID: Final = {ImagePart: "image", AudioPart: "audio", FilePart: "file"}
 
 
 def kind_of(block: dict[str, Any]) -> str:
@@ -67,12 +68,22 @@ class ConverseWriter:
         self.called: dict[str, None] = {}
         self._rules = rules
         self._hears = hears
+        self._asked = False
         self._thinks = rules.claude is not None and rules.claude.thinking != "none"
         self._names: set[str] = set()
         self._points: list[dict[str, Any]] = []
 
-    def write(self, parts: Sequence[Part]) -> list[dict[str, Any]]:
-        """Write one turn's parts; media that its tool results may not hold come behind them."""
+    def write(self, parts: Sequence[Part], *, asked: bool = False) -> list[dict[str, Any]]:
+        """Write one turn's parts; media that its tool results may not hold come behind them.
+
+        Args:
+            parts: What the turn holds.
+            asked: Whether it is the user's turn.
+
+        Raises:
+            UnsupportedParameterError: The user sent what Bedrock has no form for.
+        """
+        self._asked = asked
         blocks: list[dict[str, Any]] = []
         behind: list[dict[str, Any]] = []
         for part in parts:
@@ -216,7 +227,7 @@ class ConverseWriter:
         if isinstance(part, AudioPart) and part.transcript:
             self.adjustments.append(Adjustment("audio", "translated", "to its transcript"))
             return {"text": part.transcript}
-        return self._left_out(kind or ("audio" if isinstance(part, AudioPart) else "file"))
+        return self._left_out(kind or _UNSAID[type(part)])
 
     def _document(self, part: FilePart, form: str, source: dict[str, Any]) -> dict[str, Any]:
         document: dict[str, Any] = {
@@ -239,9 +250,7 @@ class ConverseWriter:
         return name
 
     def _left_out(self, kind: str) -> dict[str, Any]:
-        """Tell the model that something is missing, so that it does not answer as if it saw it."""
-        self.adjustments.append(Adjustment(kind, "dropped", "no form of content that it takes"))
-        return {"text": f"[{kind} left out: it cannot be read here]"}
+        return {"text": left_out(kind, self.adjustments, asked=self._asked)}
 
 
 def _as_json(content: list[dict[str, Any]]) -> list[dict[str, Any]]:

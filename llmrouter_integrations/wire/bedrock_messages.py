@@ -49,7 +49,7 @@ def write_messages(
     """
     messages: list[dict[str, Any]] = []
     for turn in turns:
-        blocks = writer.write(turn.parts)
+        blocks = writer.write(turn.parts, asked=turn.role == "user")
         role = "assistant" if turn.role == "assistant" else "user"
         before = messages[-1]["content"] if messages else []
         joins = bool(messages) and messages[-1]["role"] == role

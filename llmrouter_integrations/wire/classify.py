@@ -126,8 +126,9 @@ def _build(
         more["parameter"] = said.parameter
     if issubclass(error, errors.TargetError):
         more["retry_after_s"] = wait_s
+    message = said.message if said.message != str(status) else ""
     return error(
-        scrub(said.message, endpoint.api_key) or f"HTTP {status} without a word",
+        scrub(message, endpoint.api_key) or f"HTTP {status} without a word",
         status=status,
         code=scrub(said.code, endpoint.api_key) or None,
         request_id=request_id,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from llmrouter_integrations.wire.schema_depth import ends
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -53,6 +55,7 @@ class _Inexpressible(Exception):  # noqa: N818  (never leaves this module)
     pass
 
 
+@ends
 def closed_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
     """Give the schema in the form that Claude is held to, or None where it would mean another.
 

@@ -147,7 +147,7 @@ def _message(
             if isinstance(said, Mapping) and key == "message":
                 # mistral wraps FastAPI's list in its message
                 return _validation(_listed(said.get("detail"))) or _as_json(said)
-    return _validation(listed) or (_as_json(body) if body else "")
+    return _validation(listed) or (_as_json(body) if any(body.values()) else "")
 
 
 def _validation(listed: Sequence[Mapping[str, Any]]) -> str:

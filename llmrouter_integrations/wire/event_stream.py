@@ -62,7 +62,10 @@ class AnswerStream:
         if self._failure is not None:
             raise self._failure
         if not self._done:
-            ending = self._last()
+            try:
+                ending = self._last()
+            except MISSHAPEN as error:
+                raise malformed(error, self._endpoint) from error
             if ending is None:
                 raise TruncatedAnswerError(
                     "the stream ended before the answer did", target=self._endpoint.name

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from llmrouter_integrations.wire.schema_depth import ends
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -46,6 +48,7 @@ _TYPES: Final[Mapping[type, str]] = {
 }
 
 
+@ends
 def gemini_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Give the schema in the form that Gemini takes; a plain one comes back equal.
 

@@ -2,9 +2,11 @@
 
 Vendors reject what their own never wrote: another's reasoning signatures, its file ids, its
 server-side blocks, its spelling of tool-call ids, a tool call without a result right behind it.
-:func:`portable` mends all that by rule and says what it did; an answer is never lost for it.
+:func:`portable` mends all that by rule and says what it did. Only a question about a file that
+another vendor stores is refused, before it is sent.
 
-A part whose ``issuer`` is None was written by the caller, who is taken at their word.
+A part whose ``issuer`` is None was written by the caller, who is taken at their word; a file id
+is where it is spelled as the reader's own, see :data:`~.history_parts.FILE_IDS`.
 """
 
 from __future__ import annotations
@@ -72,14 +74,16 @@ def portable(
     Raises:
         InvalidRequestError: There is nothing in it, or nothing to answer: the user's last turn,
             behind an answer, is empty.
-        UnsupportedParameterError: The same, of a turn whose parts this reader cannot read.
+        UnsupportedParameterError: The same, of a turn whose parts this reader cannot read; or the
+            user's last turn shows a file that is stored at another vendor.
     """
     if messages and _is_portable(messages, reader):
         return list(messages), ()
     changes = Changes()
     stripped: list[Message] = []
+    asked = next((message for message in reversed(messages) if message.role == "user"), None)
     for message in messages:
-        left = strip_message(message, reader, changes)
+        left = strip_message(message, reader, changes, asked=message is asked)
         if has_content(left, reader):
             stripped.append(left)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from llmrouter_integrations.errors import UnsupportedParameterError
 from llmrouter_integrations.messages import (
     Adjustment,
     AudioPart,
@@ -19,7 +20,7 @@ from llmrouter_integrations.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from llmrouter_integrations.messages import Message, Part
 
@@ -91,8 +92,22 @@ class Changes:
         )
 
 
+FILE_IDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "anthropic": ("file_",),
+    "gemini": ("files/", "https://", "gs://"),
+}
+"""How the ids that a vendor gives to files begin. One that nobody is named for is an OpenAI-style
+id unless it is spelled so: the vendors here do not take it for theirs."""
+
+
 def _foreign(of: str | None, issuer: str) -> bool:
     return of is not None and of != issuer
+
+
+def _stored_elsewhere(file_id: str, of: str | None, issuer: str) -> bool:
+    if of is not None:
+        return of != issuer
+    return issuer in FILE_IDS and not file_id.startswith(FILE_IDS[issuer])
 
 
 def foreign_text(part: TextPart, issuer: str) -> bool:
@@ -127,7 +142,7 @@ def keeps(part: Part, reader: Reader) -> bool:
         bound = part.signature or part.redacted or part.item_id or part.raw
         return not (reader.drop_foreign_reasoning or bound)
     if isinstance(part, ImagePart | AudioPart | FilePart):
-        return part.file_id is None or not _foreign(part.issuer, issuer)
+        return part.file_id is None or not _stored_elsewhere(part.file_id, part.issuer, issuer)
     return True
 
 
@@ -146,8 +161,23 @@ def has_content(message: Message, reader: Reader) -> bool:
     )
 
 
-def strip_message(message: Message, reader: Reader, changes: Changes) -> Message:
-    """Give what the reader can read of a turn: itself, if that is all of it."""
+def strip_message(
+    message: Message, reader: Reader, changes: Changes, *, asked: bool = False
+) -> Message:
+    """Give what the reader can read of a turn: itself, if that is all of it.
+
+    Args:
+        message: The turn.
+        reader: Who will read it.
+        changes: Gets a word on what goes.
+        asked: Whether this is what is to be answered.
+
+    Raises:
+        UnsupportedParameterError: What is asked shows a file that is stored at another vendor.
+            Leaving it out would leave the question without its subject.
+    """
+    if asked:
+        _refuse_lost_files(message.parts, reader)
     name = message.name
     if name is not None and not reader.names:
         if message.role != "tool":
@@ -183,6 +213,25 @@ def _strip_parts(parts: tuple[Part, ...], reader: Reader, changes: Changes) -> t
     return parts if same else tuple(kept)
 
 
+def _refuse_lost_files(parts: tuple[Part, ...], reader: Reader) -> None:
+    for part in parts:
+        if isinstance(part, ImagePart | AudioPart | FilePart):
+            if keeps(part, reader) or not _only_stored(part):
+                continue
+            raise UnsupportedParameterError(
+                f"the file {part.file_id!r} is not stored at {reader.issuer}"
+                f" but at {part.issuer or 'another'}",
+                parameter="file_id",
+                sent=False,
+            )
+
+
+def _only_stored(part: ImagePart | AudioPart | FilePart) -> bool:
+    """Whether nothing is left of a part without its file id."""
+    words = getattr(part, "text", None) or getattr(part, "transcript", None)
+    return part.data is None and part.url is None and not words
+
+
 def _strip(part: Part, reader: Reader, changes: Changes) -> Part | None:
     """What is left of a part for anyone but its issuer."""
     if isinstance(part, CachePoint):
@@ -206,7 +255,7 @@ def _strip(part: Part, reader: Reader, changes: Changes) -> Part | None:
         changes.add("opaque part", "dropped", "only its issuer can read it back", part.issuer)
         return None
     if isinstance(part, ImagePart | AudioPart | FilePart):
-        if part.data is None and part.url is None and not getattr(part, "text", None):
+        if _only_stored(part):
             changes.add("file_id", "dropped", "the file is stored at its issuer", part.issuer)
             return None
         return replace(part, file_id=None)

@@ -1,4 +1,4 @@
-"""What base64 data is, where nobody said; and data URLs taken apart."""
+"""What base64 data is, where nobody said; data URLs taken apart; and what stands for lost media."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import binascii
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["base64_text", "media_type_of", "split_data_url"]
+from llmrouter_integrations.errors import UnsupportedParameterError
+from llmrouter_integrations.messages import Adjustment
+
+__all__ = ["base64_text", "left_out", "media_type_of", "split_data_url"]
 
 _BEGINNINGS: Final = (
     ("iVBORw0KGgo", "image/png"),
@@ -17,6 +20,7 @@ _BEGINNINGS: Final = (
     ("JVBERi0", "application/pdf"),
 )
 """The first bytes of each form, as they look in base64."""
+_MEDIA: Final = ("image", "audio", "video")
 
 
 def media_type_of(data: str) -> str | None:
@@ -41,3 +45,25 @@ def base64_text(data: str) -> str | None:
         return base64.b64decode(data, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return None
+
+
+def left_out(kind: str, adjustments: list[Adjustment], *, asked: bool) -> str:
+    """Give the words that stand for what there is no form for, so that the model knows of it.
+
+    Args:
+        kind: What it is: a media type, or "audio", "image" or "file".
+        adjustments: Gets a word on it.
+        asked: Whether the user sent it, rather than a tool or a model.
+
+    Raises:
+        UnsupportedParameterError: The user sent it. Leaving it out would leave the question
+            without its subject, which another target may be able to read.
+    """
+    if asked:
+        raise UnsupportedParameterError(
+            f"this API takes no {kind} in a message",
+            parameter=medium if (medium := kind.partition("/")[0]) in _MEDIA else "file",
+            sent=False,
+        )
+    adjustments.append(Adjustment(kind, "dropped", "no form of content that it takes"))
+    return f"[{kind} left out: it cannot be read here]"

@@ -28,7 +28,7 @@ from llmrouter_integrations.wire.base import Encoded
 from llmrouter_integrations.wire.checks import read_answer
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.dialects import dialect_of
-from llmrouter_integrations.wire.extra import extra_fields
+from llmrouter_integrations.wire.extra import extra_fields, limit_verbosity
 from llmrouter_integrations.wire.openai_answer import AnswerReader
 from llmrouter_integrations.wire.openai_messages import write_messages
 from llmrouter_integrations.wire.openai_outcome import (
@@ -88,7 +88,10 @@ class OpenAIChatCodec:
                 body["stream_options"] = _USAGE_TOO
         if request.extra:
             readers = (self.protocol, dialect.issuer, endpoint.provider)
-            body |= extra_fields(request.extra, readers, adjustments)
+            fields = extra_fields(request.extra, readers, adjustments)
+            if dialect.issuer == "openai":
+                limit_verbosity(fields, endpoint.model, adjustments)
+            body |= fields
         http = HttpRequest(
             "POST", _url(endpoint), _headers(endpoint, dialect), orjson.dumps(body, default=dict)
         )

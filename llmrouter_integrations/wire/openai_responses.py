@@ -25,7 +25,7 @@ from llmrouter_integrations.messages import (
 from llmrouter_integrations.wire.base import Encoded
 from llmrouter_integrations.wire.checks import read_answer
 from llmrouter_integrations.wire.classify import classify, classify_payload
-from llmrouter_integrations.wire.extra import extra_fields
+from llmrouter_integrations.wire.extra import extra_fields, limit_verbosity
 from llmrouter_integrations.wire.history import Reader, nothing_in, portable, tool_ids
 from llmrouter_integrations.wire.openai_responses_dialects import dialect_of, terms_of
 from llmrouter_integrations.wire.openai_responses_input import InputWriter
@@ -96,7 +96,10 @@ class OpenAIResponsesCodec:
             body["stream"] = True
         if request.extra:
             readers = (self.protocol, dialect.issuer, endpoint.provider)
-            add_extra(body, extra_fields(request.extra, readers, adjustments), adjustments)
+            fields = extra_fields(request.extra, readers, adjustments)
+            if dialect.issuer == "openai":
+                limit_verbosity(fields, endpoint.model, adjustments)
+            add_extra(body, fields, adjustments)
         url = _url(endpoint.base_url, dialect.path, str(endpoint.options.get("api_version") or ""))
         return Encoded(
             HttpRequest("POST", url, _headers(endpoint, dialect), orjson.dumps(body)),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from llmrouter_integrations.wire.schema_depth import ends
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,6 +33,7 @@ class _Inexpressible(Exception):  # noqa: N818  (never leaves this module)
     pass
 
 
+@ends
 def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
     """Give the schema in strict form, or None where that would mean something else.
 

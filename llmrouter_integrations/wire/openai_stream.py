@@ -76,7 +76,13 @@ class ChatStream:
             raise self._error
         if self._finished:
             return []
-        return self._events(self._parser.feed(data))
+        try:
+            events = self._parser.feed(data)
+        except ProtocolViolationError as error:
+            error.target = self._endpoint.name
+            self._error = error
+            raise
+        return self._events(events)
 
     def finish(self) -> list[Chunk]:
         """Take the end of the bytes; see :class:`~.base.StreamDecoder`."""

@@ -43,7 +43,8 @@ class SseParser:
         The name is "" where the event has none; several ``data`` lines are joined by ``\n``.
 
         Raises:
-            ProtocolViolationError: An event is larger than ``max_event_bytes``.
+            ProtocolViolationError: An event is larger than ``max_event_bytes``, or the stream is
+                an HTML page.
         """
         if not self._begun:
             data = self._begin(data)
@@ -91,8 +92,12 @@ class SseParser:
             if data:
                 self._held.append(data)
             return b""
-        self._begun = True
-        return data.removeprefix(BOM)
+        data = data.removeprefix(BOM)
+        data = data.lstrip(b"\r\n")
+        if data.lstrip()[:1] == b"<":  # no field of an event begins so: a proxy's page does
+            raise ProtocolViolationError("the answer's body is HTML")
+        self._begun = bool(data)
+        return data
 
     def _unix_lines(self, data: bytes) -> bytes:
         if self._skip_lf and data:

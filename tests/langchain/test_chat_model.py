@@ -25,7 +25,13 @@ from llmrouter_integrations.errors import (
 from llmrouter_integrations.hints import RoutingHints
 from llmrouter_integrations.langchain import RoutedChatModel
 from llmrouter_integrations.langchain.profile import common_profile
-from llmrouter_integrations.messages import ReasoningPart, TextPart, ToolCallPart
+from llmrouter_integrations.messages import (
+    NO_USAGE,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    Usage,
+)
 from tests.scripted import ScriptedRouter, answer, chunks_of, make_target
 
 TERRA = {"model": "openai/gpt-6.1-terra", "api_key": "sk-secret-1"}
@@ -84,6 +90,16 @@ def test_one_key_for_the_targets_of_one_provider():
         ({"models": ["gpt-6.1-terra"]}, UnknownModelError, "provider/model"),
         ({"models": [{"model": "openai/a", "api_kee": "k"}]}, ConfigurationError, "api_key"),
         ({"models": [TERRA], "max_retries": -1}, ConfigurationError, "max_retries"),
+        ({"models": []}, ConfigurationError, "no models"),
+        ({"models": 5}, ConfigurationError, "models"),
+        ({"config": 5}, ConfigurationError, "config must be .* not int"),
+        ({"router": 5}, ConfigurationError, "router must be a Router, not int"),
+        ({"models": [TERRA], "policy": "x"}, ConfigurationError, "policy: .*'ordered'"),
+        ({"models": [TERRA], "timeout": (1, 2)}, ConfigurationError, "timeout: .*number"),
+        ({"models": [TERRA], "timeout": -5}, ConfigurationError, "timeout: .*greater than 0"),
+        ({"models": [TERRA], "max_tokens": -5}, ConfigurationError, "max_tokens is -5"),
+        ({"models": [TERRA], "reasoning_effort": "hi"}, ConfigurationError, "'high'"),
+        ({"models": [TERRA], "metadata": {"llmrouter_tsk": 1}}, ConfigurationError, "'task'"),
         ({"config": "/no/such/file.yaml"}, ConfigurationError, "file.yaml"),
         ({"config": {"polcy": "ordered"}}, ConfigurationError, "'policy'"),
         ({"router": ScriptedRouter(), "models": [TERRA]}, ConfigurationError, "either a router"),
@@ -544,3 +560,44 @@ def test_messages_are_langchains_own(scripted):
     assert type(llm.invoke("hi")) is AIMessage
     assert {type(chunk) for chunk in llm.stream("hi")} == {AIMessageChunk}
     assert list(chunks_of(answer()))  # the script itself streams
+
+
+class _Ends(BaseCallbackHandler):
+    def __init__(self):
+        self.outputs = []
+
+    def on_llm_end(self, response, **_):
+        self.outputs.append(response.llm_output)
+
+
+async def test_callbacks_find_the_tokens_where_openais_are(scripted):
+    usage = Usage(input_tokens=5, output_tokens=3, cache_read_tokens=2, reasoning_tokens=1)
+    llm = RoutedChatModel(router=scripted(answer(TextPart("Hello!"), usage=usage)))
+    ends = _Ends()
+    llm.invoke("hi", {"callbacks": [ends]})
+    await llm.ainvoke("hi", {"callbacks": [ends]})
+    used = {
+        "prompt_tokens": 5,
+        "completion_tokens": 3,
+        "total_tokens": 8,
+        "prompt_tokens_details": {"cached_tokens": 2},
+        "completion_tokens_details": {"reasoning_tokens": 1},
+    }
+    assert ends.outputs == [{"token_usage": used, "model_name": "tiny-1"}] * 2
+    together = llm.generate([[HumanMessage("a")], [HumanMessage("b")]]).llm_output
+    assert together["model_name"] == "tiny-1"
+    assert together["token_usage"]["total_tokens"] == 16
+    assert together["token_usage"]["prompt_tokens_details"] == {"cached_tokens": 4}
+
+
+def test_a_cached_answer_used_no_tokens(scripted):
+    llm = RoutedChatModel(router=scripted(), cache=InMemoryCache())
+    paid = llm.invoke("hi")
+    assert llm.generate([[HumanMessage("hi")]]).llm_output == {}
+    metadata = llm.invoke("hi").response_metadata
+    assert metadata["llmrouter"]["cost_usd"] == paid.response_metadata["llmrouter"]["cost_usd"]
+
+
+def test_an_answer_whose_tokens_nobody_told_says_none(scripted):
+    llm = RoutedChatModel(router=scripted(answer(TextPart("Hello!"), usage=NO_USAGE)))
+    assert llm.generate([[HumanMessage("hi")]]).llm_output == {"model_name": "tiny-1"}

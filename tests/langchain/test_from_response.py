@@ -126,6 +126,7 @@ def test_metadata_tell_who_answered_and_what_it_cost():
             "finish_reason": "stop",
             "id": "answer-1",
             "logprobs": {"content": []},
+            "token_usage": {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8},
             "llmrouter": {
                 "decision_id": None,
                 "target": "acme/tiny-1",

@@ -45,7 +45,8 @@ def test_unlike_chat_openai(simulator):
     message = llm.invoke("hi")
     assert message.response_metadata["model_provider"] == "llmrouter"
     assert message.response_metadata["llmrouter"]["provider"] == "anthropic"
-    assert "token_usage" not in message.response_metadata
+    used = message.response_metadata["token_usage"]["total_tokens"]
+    assert used == message.usage_metadata["total_tokens"]
     assert message.additional_kwargs == {}
     assert llm.get_num_tokens("some words") > 0
     with pytest.raises(NotImplementedError, match="custom_get_token_ids"):

@@ -9,6 +9,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
+from llmrouter_integrations.errors import InvalidRequestError
 from llmrouter_integrations.langchain import RoutedChatModel
 from llmrouter_integrations.messages import OutputFormat, RefusalPart, TextPart, ToolCallPart
 from tests.scripted import answer
@@ -186,12 +187,15 @@ def test_traces_are_told_the_schema(scripted):
     [
         ({"schema": Joke, "method": "telepathy"}, "telepathy"),
         ({"schema": None}, "needs a schema"),
+        ({"schema": 5}, "schema must be .* not int"),
+        ({"schema": 5, "method": "json_mode"}, "schema must be .* not int"),
         ({"schema": Joke, "method": "json_mode", "strict": True}, "strict"),
     ],
 )
 def test_what_makes_no_sense(scripted, kwargs, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=said) as caught:
         RoutedChatModel(router=scripted()).with_structured_output(**kwargs)
+    assert isinstance(caught.value, InvalidRequestError)
 
 
 def test_further_kwargs_are_bound(scripted):

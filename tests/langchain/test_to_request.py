@@ -320,7 +320,7 @@ def test_messages(message, expected):
     ],
 )
 def test_blocks(block, expected):
-    assert read(HumanMessage([block])).parts == (expected,)
+    assert read(HumanMessage(["see", block])).parts == (TextPart("see"), expected)
 
 
 def test_cache_points_follow_what_they_cache():
@@ -459,3 +459,66 @@ def test_parameters_go_into_the_request():
     assert (request.temperature, request.stop, request.seed) == (0.5, ("x",), None)
     with pytest.raises(InvalidRequestError, match="temperature"):
         to_request([HumanMessage("hi")], {"temprature": 0.5})
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        HumanMessage([{"type": "tool_x"}]),
+        HumanMessage([{"type": "tool_x", "cache_control": {"type": "ephemeral"}}]),
+        ChatMessage([{"type": "tool_x"}], role="user"),
+        SystemMessage([{"type": "tool_x"}]),
+    ],
+)
+def test_a_turn_of_which_nothing_is_left_does_not_vanish(message):
+    said = rf"messages\[2\] \({type(message).__name__}\): .*'tool_x'"
+    with pytest.raises(InvalidRequestError, match=said):
+        messages_from([HumanMessage("hi"), AIMessage("Hello"), message])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        ToolMessage([{"a": 1}, "b"], tool_call_id="c1"),
+        HumanMessage([{"type": "tool_result", "tool_use_id": "c1", "content": [{"a": 1}, "b"]}]),
+    ],
+)
+def test_what_a_tool_gave_is_told_as_json_where_it_is_no_block(message):
+    (result,) = read(message).parts
+    assert result.content == (TextPart('{"a":1}'), TextPart("b"))
+
+
+def test_other_names_that_chat_openai_takes():
+    function = {"name": "look", "description": "Looks.", "parameters": {"type": "object"}}
+    said = {
+        "functions": [function],
+        "function_call": {"name": "look"},
+        "reasoning": {"effort": "low"},
+    }
+    request = to_request([HumanMessage("hi")], {"seed": 1, **said})
+    assert request == to_request(
+        [HumanMessage("hi")],
+        {
+            "seed": 1,
+            "tools": [{"type": "function", "function": function}],
+            "tool_choice": "look",
+            "reasoning_effort": "low",
+        },
+    )
+    auto = to_request([HumanMessage("hi")], {"functions": [function], "function_call": "none"})
+    assert auto.tool_choice == "none"
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"extra_headers": {"x-a": "b"}}, "extra_headers .*`headers` in the target"),
+        ({"reasoning": "low"}, "reasoning is 'low'.*effort"),
+        ({"reasoning": {"effort": "low", "summary": "auto"}}, "extra_body"),
+        ({"reasoning": {"effort": "low"}, "reasoning_effort": "high"}, "give reasoning_effort"),
+        ({"functions": {"name": "look"}}, "functions must be a list"),
+    ],
+)
+def test_other_names_that_make_no_sense_are_told(params, said):
+    with pytest.raises(InvalidRequestError, match=said):
+        to_request([HumanMessage("hi")], params)

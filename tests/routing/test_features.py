@@ -166,3 +166,20 @@ def test_max_tokens_bounds_the_expected_answer():
     short = read_features(Request((user("hi"),), max_tokens=5), EMPTY)
     assert short.output_tokens == 5
     assert read_features(Request((user("hi"),)), EMPTY).output_tokens > 5
+
+
+def _nested(depth):
+    schema = {}
+    for _ in range(depth):
+        schema = {"properties": {"a": schema}}
+    return schema
+
+
+@pytest.mark.parametrize("schema", [_nested(3000), {"type": {1, 2}}], ids=["deep", "no JSON"])
+def test_a_schema_that_cannot_be_written_is_the_codecs_to_refuse(schema):
+    request = Request((user("hi"),), tools=(Tool("f", parameters=schema),))
+    assert read_features(request, EMPTY).input_tokens > 0
+
+
+def test_half_a_character_is_the_codecs_to_refuse():
+    assert estimate_tokens("a\ud800b") > 0

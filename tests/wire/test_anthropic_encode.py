@@ -216,10 +216,14 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize(("part", "kind"), UNREADABLE)
-def test_what_cannot_be_read_leaves_a_note(part, kind):
-    made, adjustments = blocks(part)
-    assert made == [{"type": "text", "text": f"[{kind} left out: it cannot be read here]"}]
-    assert [(a.parameter, a.action) for a in adjustments] == [(kind, "dropped")]
+def test_what_cannot_be_read_leaves_a_note_in_a_tool_result(part, kind):
+    call = assistant(ToolCallPart("t", "see"))
+    result = Message("tool", (ToolResultPart("t", (part,)),))
+    body, encoded = encode(Request((user("q"), call, result)))
+    assert body["messages"][-1]["content"][0]["content"] == [
+        {"type": "text", "text": f"[{kind} left out: it cannot be read here]"}
+    ]
+    assert [(a.parameter, a.action) for a in encoded.adjustments] == [(kind, "dropped")]
 
 
 def test_sound_with_its_words_becomes_the_words():

@@ -8,7 +8,7 @@ from zlib import crc32
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmrouter_integrations import errors
@@ -380,6 +380,7 @@ events = st.tuples(
 
 @settings(max_examples=150, deadline=None)
 @given(json_values, st.lists(events, max_size=4))
+@example(None, [("messageStop", {"stopReason": [None]})])
 def test_json_of_any_shape_is_an_answer_or_an_error_of_ours(value, sent):
     wrapped = {"output": {"message": {"content": [value]}}, "usage": value}
     data = b"".join(frame(orjson.dumps(v), event_type=k, message_type="event") for k, v in sent)

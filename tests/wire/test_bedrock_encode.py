@@ -207,17 +207,19 @@ def test_media(model, part, block):
 @pytest.mark.parametrize(
     ("part", "kind"),
     [
-        (ImagePart(url="https://x/y.png"), "file"),
+        (ImagePart(url="https://x/y.png"), "image"),
         (ImagePart(data="AAAA", media_type="image/tiff"), "image/tiff"),
-        (FilePart(file_id="f"), "file"),
+        (FilePart(url="https://x/y"), "file"),
         (FilePart(data="AAAA", media_type="application/zip"), "application/zip"),
         (AudioPart(data="AAAA", media_type="audio/wav"), "audio/wav"),
-        (AudioPart(file_id="f"), "audio"),
+        (AudioPart(url="https://x/y"), "audio"),
     ],
 )
-def test_what_cannot_be_read_leaves_a_note(part, kind):
-    body, encoded = encode(Request((user(part),)))
-    assert body["messages"][0]["content"] == [
+def test_what_cannot_be_read_leaves_a_note_in_a_tool_result(part, kind):
+    call = assistant(ToolCallPart("t", "see"))
+    result = Message("tool", (ToolResultPart("t", (part,)),))
+    body, encoded = encode(Request((user("q"), call, result)))
+    assert body["messages"][-1]["content"][0]["toolResult"]["content"] == [
         {"text": f"[{kind} left out: it cannot be read here]"}
     ]
     assert told(encoded) == [(kind, "dropped")]

@@ -151,6 +151,11 @@ def test_forms_of_body(body: Any, message: str, code: str | None) -> None:
     assert error.code == code
 
 
+@pytest.mark.parametrize("body", ["", "418", "null"])
+def test_a_status_by_itself_is_told_as_one(body: str) -> None:
+    assert classify(answer(418, body), ENDPOINT).message == "HTTP 418 without a word"
+
+
 def test_the_error_type_of_a_header_counts() -> None:
     kind = "ThrottlingException:http://internal.amazon.com/coral/com.amazon.bedrock/"
     error = classify(answer(400, {"message": "Slow"}, **{"x-amzn-errortype": kind}), ENDPOINT)

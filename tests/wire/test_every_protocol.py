@@ -5,11 +5,18 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from llmrouter_integrations.errors import InvalidRequestError, UnsupportedParameterError
+from llmrouter_integrations.errors import (
+    AttemptError,
+    InvalidRequestError,
+    UnsupportedParameterError,
+)
 from llmrouter_integrations.messages import (
+    AudioPart,
     CachePoint,
+    FilePart,
     ImagePart,
     Message,
+    OutputFormat,
     ReasoningPart,
     Request,
     TextPart,
@@ -39,10 +46,13 @@ def said(role, text):
 HI = said("user", "hi")
 
 
-def encode(request, protocol, provider=None, model=None):
+def endpoint(protocol, provider=None, model=None):
     usual = TARGETS[protocol]
-    target = Endpoint("t", provider or usual[0], model or usual[1], "http://127.0.0.1:9", "k")
-    encoded = codec(protocol).encode(request, target, stream=False)
+    return Endpoint("t", provider or usual[0], model or usual[1], "http://127.0.0.1:9", "k")
+
+
+def encode(request, protocol, provider=None, model=None):
+    encoded = codec(protocol).encode(request, endpoint(protocol, provider, model), stream=False)
     told = {f"{a.action} {a.parameter}" for a in encoded.adjustments}
     return orjson.loads(encoded.http.body), told
 
@@ -62,9 +72,26 @@ def encode(request, protocol, provider=None, model=None):
 def test_what_only_openai_has_goes_to_openai_in_the_form_of_the_protocol(
     protocol, provider, fields, told
 ):
-    plain, _ = encode(Request((HI,)), protocol, provider)
+    model = "gpt-5.4" if protocol == "openai-chat" else None
+    plain, _ = encode(Request((HI,)), protocol, provider, model)
     asked = request_from("hi", {"verbosity": "low", "logit_bias": {"1": 2}})
-    assert encode(asked, protocol, provider) == (plain | fields, told)
+    assert encode(asked, protocol, provider, model) == (plain | fields, told)
+
+
+@pytest.mark.parametrize("protocol", ["openai-chat", "openai-responses"])
+@pytest.mark.parametrize(
+    ("model", "taken"),
+    [
+        *[(name, False) for name in ("gpt-4o", "gpt-3.5-turbo", "gpt-4.1-mini", "o4-mini")],
+        *[(name, False) for name in ("gpt-5-chat-latest", "gpt-5-codex", "gpt-5.1-codex-max")],
+        *[(name, True) for name in ("gpt-5", "gpt-5-mini", "gpt-5.1-chat-latest", "gpt-5.3-codex")],
+        *[(name, True) for name in ("gpt-5.6-luna", "gpt-6", "my-own")],
+    ],
+)
+def test_verbosity_goes_to_models_that_can_change_it(protocol, model, taken):
+    asked = request_from("hi", {"verbosity": "low"})
+    body, told = encode(asked, protocol, "openai", model)
+    assert ("verbosity" in str(body), told) == (taken, set() if taken else {"dropped verbosity"})
 
 
 def test_responses_takes_verbosity_beside_the_form_of_the_answer():
@@ -133,6 +160,84 @@ def test_no_temperature_is_hotter_than_the_vendor_takes(protocol, provider, mode
     body, told = encode(Request((HI,), temperature=1.7), protocol, provider, model)
     assert (body[place] if place else body)["temperature"] == 1
     assert told == {"translated temperature"}
+
+
+@pytest.mark.parametrize("protocol", TARGETS)
+@pytest.mark.parametrize(
+    "part",
+    [
+        AudioPart(data="AAAA", media_type="audio/wav"),
+        FilePart(data="AAAA", media_type="video/mp4"),
+        FilePart(data="AAAA", media_type="application/zip"),
+    ],
+)
+def test_what_the_user_shows_is_sent_or_refused_but_never_left_out(protocol, part):
+    shown = Message("user", (TextPart("What is it?"), part))
+    try:
+        body, told = encode(Request((shown, said("assistant", "?"), HI)), protocol)
+    except UnsupportedParameterError as error:
+        assert error.sent is False  # noqa: PT017  (either way is right)
+    else:
+        assert "AAAA" in str(body)
+        assert told == set()
+
+
+@pytest.mark.parametrize("protocol", ["anthropic", "bedrock"])
+@pytest.mark.parametrize(
+    ("part", "parameter"),
+    [
+        (AudioPart(data="AAAA", media_type="audio/wav"), "audio"),
+        (FilePart(data="AAAA", media_type="application/zip"), "file"),
+        (ImagePart(data="AAAA", media_type="image/tiff"), "image"),
+    ],
+)
+def test_what_the_user_shows_and_cannot_be_sent_is_named(protocol, part, parameter):
+    with pytest.raises(UnsupportedParameterError) as raised:
+        encode(Request((Message("user", (part,)),)), protocol)
+    assert (raised.value.parameter, raised.value.sent) == (parameter, False)
+
+
+@pytest.mark.parametrize("protocol", [name for name in TARGETS if name != "bedrock"])
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"<!DOCTYPE html>\n<html><title>Sign in</title>\n\n</html>", "the answer's body is HTML"),
+        (b'{"error": {"message": "no credit is left", "type": "x"}}', "no credit is left"),
+    ],
+)
+def test_a_stream_that_is_none_says_what_it_is_instead(protocol, body, says):
+    decoder = codec(protocol).decoder(endpoint(protocol))
+    with pytest.raises(AttemptError, match=says) as raised:
+        [*decoder.feed(body), *decoder.finish()]
+    assert raised.value.target == "t"
+
+
+def endless_schema():
+    schema = {"type": "object", "properties": {}, "required": ["next"]}
+    schema["properties"]["next"] = schema
+    return schema
+
+
+def deep_schema():
+    schema = {"type": "object", "properties": {}}
+    for _ in range(5000):
+        schema = {"type": "object", "properties": {"next": schema}, "required": ["next"]}
+    return schema
+
+
+@pytest.mark.parametrize("protocol", TARGETS)
+@pytest.mark.parametrize("schema", [endless_schema, deep_schema])
+@pytest.mark.parametrize("place", ["tools", "output"])
+def test_a_schema_without_end_is_refused_in_words(protocol, schema, place):
+    asked = (
+        Request((HI,), (Tool("f", parameters=schema(), strict=True),))
+        if place == "tools"
+        else Request((HI,), output=OutputFormat(schema=schema(), strict=True))
+    )
+    # dispatch tells the one of JSON in words
+    with pytest.raises((InvalidRequestError, orjson.JSONEncodeError)) as raised:
+        encode(asked, protocol)
+    assert getattr(raised.value, "sent", False) is False
 
 
 TOOL_CALL = Message("assistant", (ToolCallPart("call_1", "weather", "{}"),))

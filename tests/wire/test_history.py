@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from llmrouter_integrations.errors import InvalidRequestError, UnsupportedParameterError
 from llmrouter_integrations.messages import (
     Adjustment,
+    AudioPart,
     CachePoint,
     Citation,
     FilePart,
@@ -97,7 +98,12 @@ FOREIGN = [
     ),
     (TextPart("a", issuer="openai"), TextPart("a", issuer="openai"), None),
     (ReasoningPart("hm"), ReasoningPart("hm"), None),
-    (ImagePart(file_id="file-1"), ImagePart(file_id="file-1"), None),
+    (ImagePart(file_id="file_1"), ImagePart(file_id="file_1"), None),
+    (
+        AudioPart(file_id="audio_1", transcript="hi", issuer="openai"),
+        AudioPart(transcript="hi", issuer="openai"),
+        None,
+    ),
     (OpaquePart("anthropic", {"a": 1}), OpaquePart("anthropic", {"a": 1}), None),
 ]
 
@@ -109,6 +115,39 @@ def test_what_only_another_issuer_reads_is_left_out(part, left, parameter):
     assert messages == [assistant("x") if left is None else assistant(left, "x")]
     assert [a.parameter for a in adjustments] == ([parameter] if parameter else [])
     assert all("openai" in a.detail for a in adjustments)
+
+
+STORED = [
+    ("anthropic", "file-1", None, False),
+    ("anthropic", "file_1", None, True),
+    ("anthropic", "file_1", "openai", False),
+    ("anthropic", "spelled-at-will", "anthropic", True),
+    ("gemini", "file-1", None, False),
+    ("gemini", "files/1", None, True),
+    ("gemini", "https://generativelanguage.googleapis.com/v1beta/files/1", None, True),
+    ("gemini", "gs://bucket/1", None, True),
+    ("openai", "file-1", None, True),
+    ("openai", "file_1", "anthropic", False),
+    ("mistral", "8a1c", None, True),
+]
+
+
+@pytest.mark.parametrize(("reader", "file_id", "issuer", "kept"), STORED)
+def test_a_file_is_shown_to_whoever_stores_it_and_asked_of_no_one_else(
+    reader, file_id, issuer, kept
+):
+    shown = user("see", FilePart(file_id=file_id, issuer=issuer))
+    earlier = (shown, assistant("I see"), user("so?"))
+    messages, adjustments = portable(earlier, Reader(reader))
+    assert messages[0] == (shown if kept else user("see"))
+    assert [a.parameter for a in adjustments] == ([] if kept else ["file_id"])
+    pending = (shown, assistant(call("a")), tool(result("a")))
+    if kept:
+        assert portable(pending, Reader(reader)) == (list(pending), ())
+        return
+    with pytest.raises(UnsupportedParameterError, match=file_id) as raised:
+        portable(pending, Reader(reader))
+    assert (raised.value.parameter, raised.value.sent) == ("file_id", False)
 
 
 def test_the_words_of_foreign_reasoning_can_be_kept():
@@ -291,10 +330,10 @@ EMPTY = [
         id="behind an answer, which would be continued",
     ),
     pytest.param(
-        (user(ImagePart(file_id="f", issuer="openai")),),
+        (user(OpaquePart("openai", {"type": "input_video"})),),
         UnsupportedParameterError,
         r"messages\[0\] \(user\) holds nothing that anthropic can read",
-        id="another vendor's file, which that vendor's model may answer",
+        id="another vendor's block, which that vendor's model may answer",
     ),
 ]
 
@@ -361,7 +400,7 @@ parts = st.one_of(
     st.builds(TextPart, st.just("s"), signature=st.just("sig"), issuer=issuers),
     st.builds(ReasoningPart, st.just("r"), issuers, st.sampled_from([None, "sig"])),
     st.builds(OpaquePart, st.sampled_from(["anthropic", "openai"]), st.just({"k": 1})),
-    st.builds(ImagePart, file_id=st.just("f"), issuer=issuers),
+    st.builds(ImagePart, file_id=st.sampled_from(["file_f", "file-f"]), issuer=issuers),
     st.just(CachePoint()),
 )
 calls = st.builds(ToolCallPart, call_ids, st.just("f"), signature=st.none(), issuer=issuers)

@@ -496,7 +496,7 @@ RATE = {"error": {"message": "Rate limit reached", "type": "tokens", "code": "ra
         (sse(event({"tool_calls": [{"function": {"name": 1}}]})), ProtocolViolationError),
         (sse(event({"refusal": 1})), ProtocolViolationError),
         (sse(event({"content": [{"text": 1}]})), ProtocolViolationError),
-        (b"<html>busy</html>", TruncatedAnswerError),
+        (b"<html>busy</html>", ProtocolViolationError),
     ],
 )
 def test_broken_streams(body, fault):

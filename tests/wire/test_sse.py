@@ -89,6 +89,13 @@ def test_an_event_without_end_is_refused() -> None:
         parser.feed(b"data: 0123456789")
 
 
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_page_is_told_from_a_stream(size: int) -> None:
+    page = b"\xef\xbb\xbf\r\n<!DOCTYPE html>\n\n<title>Sign in</title>"
+    with pytest.raises(ProtocolViolationError, match="is HTML"):
+        read(*[page[at : at + size] for at in range(0, len(page), size)])
+
+
 def test_ended_events_do_not_count_towards_the_limit() -> None:
     parser = SseParser(max_event_bytes=50)
     for _ in range(20):
