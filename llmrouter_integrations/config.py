@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_serializer,
     field_validator,
     model_validator,
@@ -24,7 +26,7 @@ from llmrouter_integrations.errors import ConfigurationError, UnknownHintError, 
 from llmrouter_integrations.hints import DataPolicy, Prefer, RoutingHints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
 __all__ = ["BoundTarget", "Protocol", "RouterConfig", "TargetConfig"]
 
@@ -34,12 +36,22 @@ _WRITTEN_OPTIONS = frozenset({"api_version", "location", "profile", "project", "
 """Options that stand in dumps and pickles; any other may be a secret."""
 
 _DAY_S = 86_400
+_YES_OR_NO = ("tools", "structured_output", "temperature", "reasoning", "reasoning_toggle")
+_MOST_BYTES = 1 << 20
+_MOST_VALUES = 100_000
 
 
 class _Settings(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_flag_for_a_figure(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and info.field_name != "verify":
+            raise ValueError("must not be true or false")
+        return value
 
 
 class TargetConfig(_Settings):
@@ -122,7 +134,11 @@ class TargetConfig(_Settings):
     def _plain_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
+        if " " in value or not value.isprintable():
+            raise ValueError("must hold no blanks or control characters")
         parts = urlsplit(value)
+        if parts.port == 0 or parts.fragment:  # a port that is none raises ValueError
+            raise ValueError("must hold no fragment, and a port between 1 and 65535 if any")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be an absolute http or https URL")
         if parts.username or parts.password or parts.query:
@@ -135,6 +151,16 @@ class TargetConfig(_Settings):
         figures = value.values() if isinstance(value, dict) else [value]
         if any(f is not None and not 0 <= f <= 1 for f in figures):
             raise ValueError("must be between 0 and 1")
+        return value
+
+    @field_validator("abilities")
+    @classmethod
+    def _able(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name, said in value.items():
+            if name in ("input", "output") and not isinstance(said, list | tuple | set | frozenset):
+                raise ValueError(f"{name!r} must be a list such as ['text', 'image']")
+            if name in _YES_OR_NO and not isinstance(said, bool | None):
+                raise ValueError(f"{name!r} must be true or false")
         return value
 
     @model_validator(mode="after")
@@ -271,16 +297,38 @@ class RouterConfig(_Settings):
         return {**state, "__dict__": own}
 
     @classmethod
-    def of(cls, models: Sequence[Any] | None = None, **settings: Any) -> RouterConfig:
-        """Build from constructor arguments.
+    def of(cls, models: Any = None, **settings: Any) -> RouterConfig:
+        """Build from constructor arguments; a lone target needs no list.
 
         Raises:
             ConfigurationError: Names the argument, what was wrong with it, and the nearest name.
         """
         try:
+            if isinstance(models, str | Mapping | TargetConfig):
+                models = (models,)
             return cls(models=None if models is None else tuple(models), **settings)
         except ValidationError as error:
             raise _explain(error, None) from None
+        except TypeError as error:
+            raise ConfigurationError(f"models must be a list of targets: {error}") from None
+
+    @classmethod
+    def read(cls, source: RouterConfig | Mapping[str, Any] | str | Path) -> RouterConfig:
+        """Read a configuration: an object, a mapping of its fields, or the path of a YAML file.
+
+        Raises:
+            ConfigurationError: It is none of these, or not valid; says where.
+        """
+        if isinstance(source, RouterConfig):
+            return source
+        if isinstance(source, Mapping):
+            return cls.of(**{str(name): value for name, value in source.items()})
+        if isinstance(source, str | Path):
+            return cls.load(source)
+        raise ConfigurationError(
+            "a configuration is a RouterConfig, a mapping of its fields, or the path of a YAML "
+            f"file, not {type(source).__name__}"
+        )
 
     @classmethod
     def load(cls, path: str | Path, env: Mapping[str, str] | None = None) -> RouterConfig:
@@ -294,15 +342,21 @@ class RouterConfig(_Settings):
 
         path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            with path.open("rb") as file:
+                text = file.read(_MOST_BYTES + 1).decode("utf-8")
+        except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise ConfigurationError(f"{path}: cannot be read: {reason}") from None
+        if len(text) > _MOST_BYTES:
+            raise ConfigurationError(f"{path}: is larger than {_MOST_BYTES:,} bytes")
         try:
             tree = yaml.compose(text, Loader=yaml.SafeLoader)
+            lines = _lines(tree, path)
             data = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise ConfigurationError(_yaml_fault(path, error)) from None
+        except RecursionError:
+            raise ConfigurationError(f"{path}: is nested too deeply, or in itself") from None
         if data is None:
             data = {}
         if not isinstance(data, dict):
@@ -312,12 +366,13 @@ class RouterConfig(_Settings):
             )
         if "models" in data and data["models"] is None:
             data["models"] = []  # a list with nothing left in it is not "no list"
-        lines = _lines(tree)
-        data = _fill(data, os.environ if env is None else env, path, lines, ())
+        env = os.environ if env is None else env
+        data = _fill(data, env, path, lines, ())
         try:
             return cls(**data)
         except ValidationError as error:
-            raise _explain(error, path, lines) from None
+            told = _explain(error, path, lines)
+            raise type(told)(_unfilled(str(told), text, env)) from None
         except TypeError as error:  # a key that is no string
             raise ConfigurationError(f"{path}: {error}") from None
 
@@ -339,17 +394,30 @@ def _yaml_fault(path: Path, error: Exception) -> str:
 _Path = tuple[str | int, ...]
 
 
-def _lines(tree: Any) -> dict[_Path, int]:
-    """Map the path of each value to the line it stands on."""
+def _lines(tree: Any, path: Path) -> dict[_Path, int]:
+    """Map the path of each value to the line it stands on.
+
+    Raises:
+        ConfigurationError: A key stands twice, or aliases multiply to an endless file.
+    """
     lines: dict[_Path, int] = {(): 1}
 
     def walk(node: Any, at: _Path) -> None:
         if node.id == "mapping":
             for key, value in node.value:
-                lines[(*at, key.value)] = key.start_mark.line + 1
+                line = key.start_mark.line + 1
+                if len(lines) > _MOST_VALUES:
+                    raise ConfigurationError(f"{path}: line {line}: aliases multiply too far")
+                if (*at, key.value) in lines:
+                    raise ConfigurationError(
+                        f"{path}: line {line}: field {_dotted((*at, key.value))}: stands twice"
+                    )
+                lines[(*at, key.value)] = line
                 walk(value, (*at, key.value))
         elif node.id == "sequence":
             for index, value in enumerate(node.value):
+                if len(lines) > _MOST_VALUES:
+                    raise ConfigurationError(f"{path}: aliases multiply too far")
                 lines[(*at, index)] = value.start_mark.line + 1
                 walk(value, (*at, index))
 
@@ -383,6 +451,15 @@ def _fill(
     return _VARIABLE.sub(replace, value)
 
 
+def _unfilled(message: str, text: str, env: Mapping[str, str]) -> str:
+    """Name the variables in a message instead of showing their values: one may be a key."""
+    values = {env[name]: name for name in _VARIABLE.findall(text) if len(env.get(name, "")) >= 6}
+    for value in sorted(values, key=len, reverse=True):
+        for shown in (value, repr(value)[1:-1]):
+            message = message.replace(shown, f"${{{values[value]}}}")
+    return message
+
+
 def _dotted(at: Iterable[str | int]) -> str:
     return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in at).lstrip(".")
 
@@ -394,7 +471,7 @@ def _explain(
     kind: type[ConfigurationError] = ConfigurationError
     for fault in error.errors(include_input=False, include_url=False):
         at = tuple(fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
+        message = fault["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
         owner = TargetConfig if at[:1] == ("models",) and len(at) > 1 else RouterConfig
         if fault["type"] == "extra_forbidden":
             near = difflib.get_close_matches(str(at[-1]), owner.model_fields, n=1)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.state.base import StateStore
 
     Hints = RoutingHints | Mapping[str, Any] | None
+    Named = str | TargetConfig | Mapping[str, Any]
     Messages = str | Iterable[Message | Mapping[str, Any]]
 
 __all__ = ["Router"]
@@ -67,9 +68,9 @@ class Router:
 
     def __init__(
         self,
-        models: Sequence[str | TargetConfig | Mapping[str, Any]] | None = None,
+        models: Sequence[Named] | Named | None = None,
         *,
-        config: RouterConfig | None = None,
+        config: RouterConfig | Mapping[str, Any] | str | Path | None = None,
         state: StateStore | None = None,
         transport: Transport | None = None,
         env: Mapping[str, str] | None = None,
@@ -78,7 +79,9 @@ class Router:
     ) -> None:
         if config is not None and (models is not None or settings):
             raise ConfigurationError("give either config, or models and settings, not both")
-        self.config = config if config is not None else RouterConfig.of(models, **settings)
+        self.config = (
+            RouterConfig.of(models, **settings) if config is None else RouterConfig.read(config)
+        )
         env = os.environ if env is None else env
         self._owns_transport = transport is None
         self._transport = transport or Transport(
@@ -126,15 +129,16 @@ class Router:
         )
 
     @classmethod
-    def from_config(cls, source: RouterConfig | str | Path, **arguments: Any) -> Self:
+    def from_config(
+        cls, source: RouterConfig | Mapping[str, Any] | str | Path, **arguments: Any
+    ) -> Self:
         """Build from a configuration, or from the path of a YAML file.
 
         Args:
             source: A configuration, or a path; see :meth:`RouterConfig.load`.
             **arguments: ``state``, ``transport`` or ``env``, as for the class.
         """
-        config = source if isinstance(source, RouterConfig) else RouterConfig.load(source)
-        return cls(config=config, **arguments)
+        return cls(config=RouterConfig.read(source), **arguments)
 
     # -- what applications call ---------------------------------------------------------------
 

@@ -147,3 +147,69 @@ def test_secrets_are_in_no_repr_and_no_pickle_but_survive_a_copy():
     assert copied.api_key.get_secret_value() == "sk-secret"
     assert copied.headers == target.headers
     assert "sk-secret" not in config.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("prefer: cost\nprefer: cost\n", "line 2: field prefer: stands twice"),
+        ("a: &a [*a]\n", "nested too deeply, or in itself"),
+        ("a: " + "[" * 2000 + "]" * 2000, "nested too deeply"),
+        (
+            "a0: &a0 [x]\n"
+            + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9)),
+            "aliases multiply",
+        ),
+        ("#" * 1_100_000, "is larger than"),
+        *(
+            (f"models:\n  - model: openai/a\n    base_url: {url}\n", "line 3: field .*base_url")
+            for url in ("http://h:abc/v1", '"http://h/\\nx"', "http://h:99999", "http://h/v1#x")
+        ),
+    ],
+)
+def test_a_file_that_means_harm_is_told(tmp_path, text, where):
+    with pytest.raises(ConfigurationError, match=where):
+        RouterConfig.load(write(tmp_path, text), env={})
+
+
+@pytest.mark.parametrize(
+    "lone", ["openai/a", {"model": "openai/a"}, TargetConfig(model="openai/a")]
+)
+def test_a_lone_target_needs_no_list(lone):
+    assert RouterConfig.of(lone) == RouterConfig.read({"models": ["openai/a"]})
+
+
+@pytest.mark.parametrize("source", [None, 5, {"prefr": "cost"}, "absent.yaml"])
+def test_what_is_no_configuration_is_told(source):
+    with pytest.raises(ConfigurationError):
+        RouterConfig.read(source)
+
+
+@pytest.mark.parametrize(
+    "text", ["models: ['${KEY}']\n", "hints: {prefer: '${KEY}'}\n", "prefer: ${KEY}\n"]
+)
+def test_a_value_from_the_environment_is_in_no_message(tmp_path, text):
+    with pytest.raises(ConfigurationError) as caught:
+        RouterConfig.load(write(tmp_path, text), env={"KEY": "sk-secret-key"})
+    assert "sk-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["context_window", "weight", "quality"])
+def test_a_flag_is_no_figure(field):
+    with pytest.raises(ConfigurationError, match="must not be true or false"):
+        RouterConfig.of([{"model": "openai/a", field: True}])
+
+
+@pytest.mark.parametrize(
+    "field", [n for n, f in TargetConfig.model_fields.items() if "float" in str(f.annotation)]
+)
+def test_every_figure_of_a_target_is_finite(field):
+    with pytest.raises(ConfigurationError, match="finite"):
+        RouterConfig.of([{"model": "openai/a", field: float("inf")}])
+
+
+@pytest.mark.parametrize("said", [{"input": 5}, {"input": "text"}, {"tools": "maybe"}])
+def test_an_ability_that_is_none_is_told_with_its_line(tmp_path, said):
+    text = f"models:\n  - model: openai/a\n    abilities: {said}\n"
+    with pytest.raises(ConfigurationError, match=r"line 3: field models\[0\].abilities: .*must be"):
+        RouterConfig.load(write(tmp_path, text), env={})
