@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llmrouter_integrations.config import RouterConfig, TargetConfig
+    from llmrouter_integrations.config import BoundTarget, RouterConfig, TargetConfig
     from llmrouter_integrations.errors import RouterError
     from llmrouter_integrations.hints import RoutingHints
     from llmrouter_integrations.messages import Chunk, Message, Request, Response, Usage
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BoundTarget": "config",
     "Chunk": "messages",
     "Decision": "routing.decision",
     "Message": "messages",
@@ -34,6 +35,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BoundTarget",
     "Chunk",
     "Decision",
     "Message",

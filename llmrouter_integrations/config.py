@@ -28,7 +28,7 @@ from llmrouter_integrations.hints import DataPolicy, Prefer, RoutingHints
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Protocol", "RouterConfig", "TargetConfig"]
+__all__ = ["BoundTarget", "Protocol", "RouterConfig", "TargetConfig"]
 
 Protocol = Literal["openai-chat", "openai-responses", "anthropic", "gemini", "cohere", "bedrock"]
 
@@ -109,7 +109,15 @@ class TargetConfig(_Settings):
     @model_validator(mode="before")
     @classmethod
     def _from_name(cls, value: Any) -> Any:
-        return {"model": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"model": value}
+        model = value.get("model") if isinstance(value, dict) else value
+        if model is None or isinstance(model, str | TargetConfig):
+            return value
+        raise ValueError(
+            f"a {type(model).__name__} is no target: write 'provider/model', or wrap the object "
+            "in its framework's as_target(...), such as llmrouter_integrations.langchain's"
+        )
 
     @field_validator("model")
     @classmethod
@@ -188,6 +196,30 @@ class TargetConfig(_Settings):
         own["headers"] = {}
         own["options"] = self._written_options(self.options)
         return {**state, "__dict__": own}
+
+
+class BoundTarget(TargetConfig):
+    """A target that is reached through a backend of the caller's own, such as a model object.
+
+    It needs no key. Price and abilities are looked up by ``model``, where they are not stated.
+    For LangChain's models, :func:`llmrouter_integrations.langchain.as_target` makes one.
+
+    Attributes:
+        backend: Who performs its calls, as
+            :class:`~llmrouter_integrations.dispatch.backend.Backend` has it.
+        account: Whose rate limit its calls count against, where that is known and no
+            ``quota_group`` is given; otherwise it is taken to have a limit of its own.
+    """
+
+    backend: Any = Field(exclude=True, repr=False)
+    account: str | None = Field(default=None, exclude=True, repr=False)
+
+    @model_validator(mode="after")
+    def _reached_by_its_backend(self) -> Self:
+        for name in ("base_url", "api_key", "api_key_env", "protocol", "headers", "options"):
+            if getattr(self, name):
+                raise ValueError(f"{name} is its backend's own matter: set it there")
+        return self
 
 
 class RouterConfig(_Settings):

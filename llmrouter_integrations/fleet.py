@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llmrouter_integrations.config import TargetConfig
+from llmrouter_integrations.config import BoundTarget, TargetConfig
 from llmrouter_integrations.dispatch.wire_backend import WireBackend
 from llmrouter_integrations.errors import (
     ConfigurationError,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.transport import Transport
     from llmrouter_integrations.wire.registry import ProviderInfo
 
-__all__ = ["Fleet", "discover"]
+__all__ = ["Fleet", "discover", "quota_group"]
 
 _log = logging.getLogger("llmrouter_integrations")
 
@@ -80,6 +80,10 @@ class Fleet:
         backends: dict[str, Backend] = {}
         keyless: dict[str, str] = {}
         for config in configs:
+            if isinstance(config, BoundTarget):
+                targets.append(_bound(config, catalog))
+                backends[config.name] = config.backend
+                continue
             info = _provider(config)
             provider = info.id if info else config.provider
             key = _key(config, info, env)
@@ -94,7 +98,7 @@ class Fleet:
                 config,
                 facts,
                 provider=provider,
-                quota_group=config.quota_group or _quota_group(provider, config.base_url, key),
+                quota_group=config.quota_group or quota_group(provider, config.base_url, key),
                 issuers=_issuers(protocol, provider, config.model_id),
                 free=bool(info and info.local),
             )
@@ -182,7 +186,20 @@ def _what_to_set(config: TargetConfig, info: ProviderInfo | None) -> str:
     return f"set {names} in the environment, or api_key in the target"
 
 
-def _quota_group(provider: str, base_url: str | None, key: str | None) -> str:
+def _bound(config: BoundTarget, catalog: Catalog) -> Target:
+    info = registry.provider(config.provider)
+    provider = info.id if info else config.provider
+    return Target.build(
+        config,
+        catalog.find(provider, config.model_id),
+        provider=provider,
+        quota_group=config.quota_group or config.account or f"{provider}#{config.name}",
+        issuers=frozenset((provider, info.issuer) if info else (provider,)),
+        free=bool(info and info.local),
+    )
+
+
+def quota_group(provider: str, base_url: str | None, key: str | None) -> str:
     """Name the group of all targets with this key: a rate limit belongs to an account.
 
     The digest tells keys apart without telling what they are.

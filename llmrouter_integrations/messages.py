@@ -291,6 +291,8 @@ class Request:
         user: The end user's id, for the provider's abuse monitoring.
         prompt_cache_key: Groups requests that share a prefix, where a provider uses it.
         extra: Wire family or provider name to body fields merged as they are for that one only.
+        native: A framework's name to the conversation as that framework's caller wrote it, for
+            targets of the same framework, which need no translation.
     """
 
     messages: tuple[Message, ...]
@@ -313,6 +315,7 @@ class Request:
     user: str | None = None
     prompt_cache_key: str | None = None
     extra: Mapping[str, Mapping[str, Any]] = EMPTY_MAP
+    native: Mapping[str, Any] = field(default=EMPTY_MAP, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

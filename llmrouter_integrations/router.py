@@ -52,7 +52,8 @@ class Router:
     One router serves all threads and event loops; make it once and share it.
 
     Args:
-        models: Targets: ``"provider/model"``, a :class:`TargetConfig` or a mapping of its fields.
+        models: Targets: ``"provider/model"``, a :class:`TargetConfig` or a mapping of its fields,
+            or a :class:`BoundTarget`.
             None, and no ``config``: models of every provider whose key is in the environment.
         config: Everything at once; then ``models`` and ``settings`` are not given.
         state: Where health is remembered; share one between routers that share targets.

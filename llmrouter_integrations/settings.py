@@ -10,15 +10,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmrouter_integrations.config import RouterConfig, TargetConfig
+from llmrouter_integrations.config import BoundTarget, RouterConfig, TargetConfig
 from llmrouter_integrations.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from pydantic import SecretStr, ValidationError
 
 __all__ = [
+    "backend_name",
     "check_arguments",
     "config_from",
     "explain_arguments",
@@ -128,7 +129,11 @@ def read_router(owner: str, value: Any) -> Any:
 
 
 def _with_key(models: Sequence[TargetConfig], api_key: SecretStr) -> tuple[TargetConfig, ...]:
-    keyless = [m for m in models if m.api_key is None and m.api_key_env is None]
+    keyless = [
+        m
+        for m in models
+        if m.api_key is None and m.api_key_env is None and not isinstance(m, BoundTarget)
+    ]
     providers = sorted({m.provider for m in keyless})
     if len(providers) > 1 or not models:
         raise ConfigurationError(
@@ -139,19 +144,35 @@ def _with_key(models: Sequence[TargetConfig], api_key: SecretStr) -> tuple[Targe
     return tuple([m.model_copy(update={"api_key": api_key}) if m in keyless else m for m in models])
 
 
-def plain_target(target: TargetConfig) -> str | dict[str, Any]:
-    """Write a target in plain JSON, without secrets, as the constructor reads it."""
+def backend_name(target: BoundTarget) -> str:
+    """Name a target's backend, in a way that no constructor takes for a model it could reach."""
+    return f"{type(target.backend).__name__}({target.model})"
+
+
+def plain_target(
+    target: TargetConfig, write: Callable[[BoundTarget], Any] = backend_name
+) -> str | dict[str, Any]:
+    """Write a target in plain JSON, without secrets, as the constructor reads it.
+
+    Args:
+        target: The target.
+        write: Writes what stands for the ``model`` of a target with a backend of its own.
+    """
     said = _plain(target)
+    if isinstance(target, BoundTarget):
+        return {**said, "model": write(target)}
     if said.get("name") == target.model:
         del said["name"]
     return target.model if said.keys() == {"model"} else said
 
 
-def plain_config(config: RouterConfig) -> dict[str, Any]:
-    """Write a configuration in plain JSON, without secrets, as the constructor reads it."""
+def plain_config(
+    config: RouterConfig, write: Callable[[BoundTarget], Any] = backend_name
+) -> dict[str, Any]:
+    """Write a configuration in plain JSON; as :func:`plain_target`."""
     said = _plain(config)
     if config.models:
-        said["models"] = [plain_target(target) for target in config.models]
+        said["models"] = [plain_target(target, write) for target in config.models]
     return said
 
 

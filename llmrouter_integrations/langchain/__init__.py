@@ -1,4 +1,4 @@
-"""The router worn as a LangChain chat model: :class:`RoutedChatModel`."""
+"""The router worn as a LangChain chat model, and LangChain's chat models as its targets."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from llmrouter_integrations.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from llmrouter_integrations.langchain.chat_model import RoutedChatModel
+    from llmrouter_integrations.langchain.wrapped import as_target
 
-__all__ = ["RoutedChatModel"]
+__all__ = ["RoutedChatModel", "as_target"]
+
+_HOMES = {"RoutedChatModel": "chat_model", "as_target": "wrapped"}
 
 try:
     import_module("langchain_core")
@@ -21,9 +24,8 @@ except ModuleNotFoundError as error:
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from llmrouter_integrations.langchain.chat_model import RoutedChatModel
-
-        globals()[name] = RoutedChatModel
-        return RoutedChatModel
+    if name in _HOMES:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -41,16 +41,19 @@ from llmrouter_integrations.wire.inbound import request_from
 from llmrouter_integrations.wire.inbound_messages import bad
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from llmrouter_integrations.messages import Part, Request, Role
 
-__all__ = ["messages_from", "to_request"]
+__all__ = ["NATIVE", "messages_from", "to_request"]
+
+NATIVE: Final = "langchain"
+"""The key of :attr:`Request.native` under which the messages themselves travel."""
 
 _Reader: TypeAlias = Callable[[BaseMessage, list[Message]], None]
 
 
-def to_request(messages: Iterable[BaseMessage], params: Mapping[str, Any]) -> Request:
+def to_request(messages: Sequence[BaseMessage], params: Mapping[str, Any]) -> Request:
     """Write a request in no vendor's form.
 
     Args:
@@ -63,7 +66,7 @@ def to_request(messages: Iterable[BaseMessage], params: Mapping[str, Any]) -> Re
     """
     if not params.keys().isdisjoint(_OTHER_NAMES):
         params = _renamed(params)
-    return request_from(messages_from(messages), params)
+    return request_from(messages_from(messages), params, native={NATIVE: messages})
 
 
 _OTHER_NAMES: Final = frozenset({"reasoning", "functions", "function_call", "extra_headers"})

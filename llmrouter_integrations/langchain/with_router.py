@@ -18,6 +18,11 @@ from pydantic import (
 
 from llmrouter_integrations.config import RouterConfig, TargetConfig
 from llmrouter_integrations.errors import ConfigurationError
+from llmrouter_integrations.langchain.given import (
+    identifying,
+    plain_model,
+    with_models_bound,
+)
 from llmrouter_integrations.langchain.hints import HintedChatModel
 from llmrouter_integrations.langchain.profile import common_profile
 from llmrouter_integrations.router import Router
@@ -76,11 +81,13 @@ class ModelWithRouter(HintedChatModel):
     @field_validator("models", mode="before")
     @classmethod
     def _read_models(cls, value: Any) -> Any:
-        return None if value is None else models_from(value)
+        return None if value is None else models_from(with_models_bound(value))
 
     @field_validator("config", mode="before")
     @classmethod
     def _read_config(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "models" in value:
+            value = {**value, "models": with_models_bound(value["models"])}
         return None if value is None else read_config(value)
 
     @field_validator("router")
@@ -108,7 +115,8 @@ class ModelWithRouter(HintedChatModel):
                 self.router = router
             names = [target.name for target in router.targets]
             label = f"{names[0]} (+{len(names) - 1})" if len(names) > 1 else names[0]
-            engine = _Engine(router, parts, label, plain_config(router.config))
+            written = plain_config(router.config, identifying)
+            engine = _Engine(router, parts, label, written)
             self.__dict__[_ENGINE] = engine
         return engine
 
@@ -146,10 +154,10 @@ class ModelWithRouter(HintedChatModel):
         fields = type(self).model_fields
         said = {k: getattr(self, k) for k in self.model_fields_set if not fields[k].exclude}
         if self.models is not None:
-            said["models"] = [plain_target(target) for target in self.models]
+            said["models"] = [plain_target(target, plain_model) for target in self.models]
         config = self.config or self._config_of_given_router()
         if config is not None:
-            said["config"] = plain_config(config)
+            said["config"] = plain_config(config, plain_model)
         return {
             "lc": 1,
             "type": "constructor",

@@ -1,4 +1,7 @@
-"""The router worn as a LlamaIndex LLM: :class:`RoutedLLM`; and :func:`hints_for`, for a block."""
+"""The router worn as a LlamaIndex LLM, and LlamaIndex's LLMs as its targets.
+
+:class:`RoutedLLM`; :func:`hints_for`, for a block; :func:`as_target`.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ from llmrouter_integrations.errors import MissingExtraError
 if TYPE_CHECKING:
     from llmrouter_integrations.llama_index.hints import hints_for
     from llmrouter_integrations.llama_index.llm import RoutedLLM
+    from llmrouter_integrations.llama_index.wrapped import as_target
 
-__all__ = ["RoutedLLM", "hints_for"]
+__all__ = ["RoutedLLM", "as_target", "hints_for"]
 
-_HOMES = {"RoutedLLM": "llm", "hints_for": "hints"}
+_HOMES = {"RoutedLLM": "llm", "as_target": "wrapped", "hints_for": "hints"}
 
 try:
     import_module("llama_index.core")

@@ -62,8 +62,8 @@ class RoutedLLM(SchemaLLM, LLMWithRouter):
 
     Attributes:
         models: The targets: ``"provider/model"``, a :class:`TargetConfig` or a mapping of its
-            fields. None: those of ``config``, or of every provider whose key is in the
-            environment.
+            fields, another LLM, or a mapping whose ``model`` is one (docs/own_models.md).
+            None: those of ``config``, or of every provider whose key is in the environment.
         config: All settings of the router: an object, a mapping, or the path of a YAML file.
         router: A router to use as it is, in place of ``models`` and ``config``.
         api_key: The key of those targets that bring none; they must be of one provider.

@@ -23,13 +23,16 @@ from llmrouter_integrations.part_record import KEY, restore
 from llmrouter_integrations.wire.inbound import request_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from llama_index.core.base.llms.types import ChatMessage
 
     from llmrouter_integrations.messages import Part, Request, Role
 
-__all__ = ["AUDIO", "OPAQUE", "messages_from", "to_request"]
+__all__ = ["AUDIO", "NATIVE", "OPAQUE", "messages_from", "to_request"]
+
+NATIVE: Final = "llama_index"
+"""The key of :attr:`Request.native` under which the messages themselves travel."""
 
 OPAQUE: Final = "llmrouter_blocks"
 """Where in ``additional_kwargs`` stand the vendor's own blocks, of which LlamaIndex has no like."""
@@ -49,7 +52,7 @@ _ROLES: Final[dict[MessageRole, Role]] = {
 }
 
 
-def to_request(messages: Iterable[ChatMessage], params: Mapping[str, Any]) -> Request:
+def to_request(messages: Sequence[ChatMessage], params: Mapping[str, Any]) -> Request:
     """Write a request in no vendor's form.
 
     Args:
@@ -60,7 +63,7 @@ def to_request(messages: Iterable[ChatMessage], params: Mapping[str, Any]) -> Re
     Raises:
         InvalidRequestError: A message or a parameter makes no sense; says which, and the remedy.
     """
-    return request_from(messages_from(messages), params)
+    return request_from(messages_from(messages), params, native={NATIVE: messages})
 
 
 def messages_from(messages: Iterable[ChatMessage]) -> list[Message]:

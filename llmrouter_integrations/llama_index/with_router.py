@@ -25,6 +25,7 @@ from pydantic import (
 from llmrouter_integrations.config import RouterConfig, TargetConfig
 from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.hints import EMPTY, Prefer, RoutingHints
+from llmrouter_integrations.llama_index.given import with_llms_bound
 from llmrouter_integrations.llama_index.hints import hints_of
 from llmrouter_integrations.llama_index.targets import common_metadata
 from llmrouter_integrations.settings import (
@@ -84,11 +85,13 @@ class LLMWithRouter(FunctionCallingLLM):
     @field_validator("models", mode="before")
     @classmethod
     def _read_models(cls, value: Any) -> Any:
-        return None if value is None else models_from(value)
+        return None if value is None else models_from(with_llms_bound(value))
 
     @field_validator("config", mode="before")
     @classmethod
     def _read_config(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "models" in value:
+            value = {**value, "models": with_llms_bound(value["models"])}
         return None if value is None else read_config(value)
 
     @field_validator("hints", mode="before")
@@ -211,7 +214,7 @@ class LLMWithRouter(FunctionCallingLLM):
         # The router is made anew where this is loaded, with the keys of the environment there.
         # Not as BaseComponent does it, which takes what cannot be pickled from this object too.
         state = BaseModel.__getstate__(self)
-        own = {name: value for name, value in state["__dict__"].items() if _travels(value)}
+        own = {k: v for k, v in state["__dict__"].items() if k == "models" or _travels(v)}
         own |= {"router": None, "api_key": None, "config": self._stated_config()}
         nothing = {"_made_of": None, "_known": None, "_default_hints": (None, EMPTY)}
         return {**state, "__dict__": own, "__pydantic_private__": nothing}

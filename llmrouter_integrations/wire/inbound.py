@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from llmrouter_integrations.messages import NativeTool, OutputFormat, Request, Tool
+from llmrouter_integrations.messages import EMPTY_MAP, NativeTool, OutputFormat, Request, Tool
 from llmrouter_integrations.wire.effort import EFFORTS
 from llmrouter_integrations.wire.extra import ANY_OPENAI
 from llmrouter_integrations.wire.inbound_messages import bad, messages_from, nearest
@@ -46,6 +46,8 @@ the Responses protocol in its own form."""
 def request_from(
     messages: Iterable[Mapping[str, Any] | Message | str] | str,
     params: Mapping[str, Any] | None = None,
+    *,
+    native: Mapping[str, Any] = EMPTY_MAP,
 ) -> Request:
     """Read a request.
 
@@ -56,13 +58,14 @@ def request_from(
             a tool also a :class:`Tool`. ``extra_body`` may also map provider or protocol names to
             the fields meant for each; fields by themselves are for whatever speaks one of
             OpenAI's protocols.
+        native: See :attr:`Request.native`.
 
     Raises:
         InvalidRequestError: Says which message or parameter is wrong, how, and what to do.
     """
     history = messages_from(messages)
     if not params:
-        return Request(history)
+        return Request(history, native=native)
     fields: dict[str, Any] = {}
     extra: dict[str, Mapping[str, Any]] = {}
     only_openai: dict[str, Any] = {}
@@ -97,7 +100,7 @@ def request_from(
         fields["tool_choice"] = _tool_choice(choice, fields.get("tools", ()))
     if extra:
         fields["extra"] = extra
-    return Request(history, **fields)
+    return Request(history, native=native, **fields)
 
 
 def tool_from(spec: Any, where: str = "tool") -> Tool | NativeTool:

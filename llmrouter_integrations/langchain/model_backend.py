@@ -1,0 +1,206 @@
+"""A LangChain chat model as a backend: :class:`LangChainBackend`."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import sys
+import warnings
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, closing, nullcontext
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import orjson
+from langchain_core._api import LangChainBetaWarning
+from langchain_core.globals import get_llm_cache
+from langchain_core.load import dumps, loads
+
+from llmrouter_integrations.langchain.from_message import StreamReader, read_answer
+from llmrouter_integrations.langchain.own_call import OwnForm
+from llmrouter_integrations.langchain.silence import NO_CALLBACKS, unheard
+from llmrouter_integrations.wire.base import Endpoint
+from llmrouter_integrations.wire.sdk_errors import classify_exception
+from llmrouter_integrations.wrapping.one_try import with_one_try
+from llmrouter_integrations.wrapping.reading import Ending, Reading
+from llmrouter_integrations.wrapping.target import key_of, limited_s, named_in
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from langchain_core.language_models import BaseChatModel
+
+    from llmrouter_integrations.dispatch.backend import Call
+    from llmrouter_integrations.langchain.own_call import OwnCall
+    from llmrouter_integrations.messages import Chunk, Response
+
+__all__ = ["LangChainBackend"]
+
+_TAKE_TIMEOUT: Final = frozenset(
+    {"BaseChatOpenAI", "ChatAnthropic", "ChatGroq", "ChatGoogleGenerativeAI"}
+)
+"""Integrations that take ``timeout`` as a call kwarg, in seconds."""
+
+_TELL_REASONS: Final = _TAKE_TIMEOUT | {"ChatBedrockConverse", "ChatMistralAI", "ChatOllama"}
+"""Integrations that say of every answer why it ended. Others are found to when they first do."""
+
+
+class LangChainBackend:
+    """Asks a LangChain chat model. See :class:`~llmrouter_integrations.dispatch.backend.Backend`.
+
+    The model is called by its public methods, so that its cache, its rate limiter and its own
+    callbacks work as ever; the caller's callbacks do not hear of it. It is asked once: its own
+    retries are switched off.
+
+    Time limits: awaited, a call is cut off when its time is up. Called from a thread it cannot
+    be: integrations that take a ``timeout`` (those of OpenAI and all that resemble it, Anthropic,
+    Google, Groq) are given the total, or for each silence of a stream the time its first token has,
+    unless a cache is on, of whose key that would be part. All others keep to what they were built
+    with; a stream's total is looked at between its chunks.
+
+    Pickled, it is what LangChain's ``dumps`` writes of the model; the key is found in the
+    environment where it is loaded.
+
+    Args:
+        model: The model, as its user has it.
+        name: Its target's name.
+        provider: Who serves it.
+        model_id: What the provider calls it.
+        issuer: Who can read back its reasoning and signatures.
+    """
+
+    def __init__(
+        self, model: BaseChatModel, *, name: str, provider: str, model_id: str, issuer: str
+    ) -> None:
+        self.model = model
+        self._said = {"name": name, "provider": provider, "model_id": model_id, "issuer": issuer}
+        self._endpoint = Endpoint(name, provider, model_id, base_url="", api_key=key_of(model))
+        self._issuer = issuer
+        self._form = OwnForm(with_one_try(model), provider=provider, issuer=issuer)
+        self._takes_timeout = named_in(model, _TAKE_TIMEOUT)
+        self._ending = Ending(self._endpoint, tells=named_in(model, _TELL_REASONS))
+
+    def complete(self, call: Call) -> Response:
+        """Get a whole answer."""
+        around = sys.exception()
+        own = self._write(call)
+        self._limit(own, call.limits.total_s)
+        try:
+            with unheard():
+                message = own.model.invoke(own.messages, NO_CALLBACKS, **own.kwargs)
+        except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
+            self._raise(error, around)
+        return self._ending.whole(read_answer(message, text_tool=own.text_tool))
+
+    async def acomplete(self, call: Call) -> Response:
+        """Get a whole answer."""
+        around = sys.exception()
+        own = self._write(call)
+        try:
+            with unheard():
+                message = await own.model.ainvoke(own.messages, NO_CALLBACKS, **own.kwargs)
+        except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
+            self._raise(error, around)
+        return self._ending.whole(read_answer(message, text_tool=own.text_tool))
+
+    def stream(self, call: Call) -> Iterator[Chunk]:
+        """Get an answer in chunks."""
+        around = sys.exception()
+        own = self._write(call)
+        self._limit(own, call.limits.first_token_s)
+        reader = StreamReader(self._issuer, text_tool=own.text_tool)
+        reading = Reading(call.limits)
+        source = own.model.stream(own.messages, NO_CALLBACKS, **own.kwargs)
+        with closing(source) if isinstance(source, Generator) else nullcontext():
+            while True:
+                try:
+                    with unheard():
+                        message = next(source, None)
+                except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
+                    self._raise(error, around)
+                reading.check_time()
+                if message is None:
+                    break
+                if (chunk := reading.chunk(reader.read(message))) is not None:
+                    yield chunk
+        yield self._ending.streamed(reading, reader.end())
+
+    async def astream(self, call: Call) -> AsyncIterator[Chunk]:
+        """Get an answer in chunks."""
+        around = sys.exception()
+        own = self._write(call)
+        reader = StreamReader(self._issuer, text_tool=own.text_tool)
+        reading = Reading(call.limits)
+        source = own.model.astream(own.messages, NO_CALLBACKS, **own.kwargs)
+        async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
+            while True:
+                try:
+                    with unheard():
+                        async with asyncio.timeout(reading.patience_s) as guard:
+                            message = await anext(source, None)
+                except Exception as error:
+                    if isinstance(error, TimeoutError) and guard.expired():
+                        raise reading.too_late() from error
+                    self._raise(error, around)
+                if message is None:
+                    break
+                if (chunk := reading.chunk(reader.read(message))) is not None:
+                    yield chunk
+        yield self._ending.streamed(reading, reader.end())
+
+    def _write(self, call: Call) -> OwnCall:
+        own = self._form.write(call.request)
+        call.adjustments = own.adjustments
+        return own
+
+    def _limit(self, own: OwnCall, seconds: float) -> None:
+        if not self._takes_timeout or own.model.cache or get_llm_cache() is not None:
+            return
+        own.kwargs.setdefault("timeout", limited_s(own.model, seconds))
+
+    def _raise(self, error: Exception, around: BaseException | None) -> NoReturn:
+        known = classify_exception(error, self._endpoint, ignoring=around)
+        if known is None or known is error:
+            raise error
+        raise known from error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        written = dumps(self.model)
+        lost = _not_written(orjson.loads(written))
+        if lost is not None:
+            raise pickle.PicklingError(
+                f"target {self._endpoint.name!r}: LangChain cannot write down a {lost}; "
+                "make the model anew where it is needed"
+            )
+        return _revive, (type(self), type(self.model), written, self._said)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LangChainBackend:
+        # as a router's: its connections are to be shared
+        return self
+
+    def __repr__(self) -> str:
+        return f"LangChainBackend({type(self.model).__name__}: {self._endpoint.model})"
+
+
+def _not_written(said: Any) -> str | None:
+    """Name what LangChain left out of what it wrote."""
+    if isinstance(said, list):
+        return next((lost for each in said if (lost := _not_written(each))), None)
+    if not isinstance(said, dict):
+        return None
+    if said.get("type") == "not_implemented" and "lc" in said:
+        return str(said["id"][-1])
+    return _not_written(list(said.values()))
+
+
+def _revive(
+    cls: type[LangChainBackend], kind: type[BaseChatModel], written: str, said: dict[str, str]
+) -> LangChainBackend:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LangChainBetaWarning)
+        model = loads(
+            written,
+            allowed_objects=[kind],
+            valid_namespaces=[kind.__module__.partition(".")[0]],
+            secrets_from_env=True,
+        )
+    return cls(model, **said)

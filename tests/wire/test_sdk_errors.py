@@ -1,0 +1,280 @@
+"""Exceptions of other packages' SDKs, by what they carry. The shapes are those of the SDKs named;
+only openai's and httpx's are installed where the tests run, the others are built like them."""
+
+from __future__ import annotations
+
+import http
+import json
+
+import httpx
+import pytest
+
+from llmrouter_integrations import errors
+from llmrouter_integrations.wire.base import Endpoint
+from llmrouter_integrations.wire.sdk_errors import classify_exception
+
+openai = pytest.importorskip("openai")
+
+ENDPOINT = Endpoint("primary", "acme", "model-1", "", api_key="secret-key-1234")
+REQUEST = httpx.Request("POST", "http://127.0.0.1/v1/chat/completions")
+
+
+def named(error, **how):
+    return classify_exception(error, ENDPOINT, **how)
+
+
+def made(name, *bases, **attributes):
+    """An exception of somebody else's class."""
+    kind = type(name, bases or (Exception,), {})
+    error = kind(attributes.pop("says", "it failed"))
+    for attribute, value in attributes.items():
+        setattr(error, attribute, value)
+    return error
+
+
+def openai_status(status, body, headers=None, kind=openai.APIStatusError):
+    response = httpx.Response(status, json=body, headers=headers, request=REQUEST)
+    return kind("Error code: ...", response=response, body=body.get("error", body))
+
+
+CARRIED = [
+    # what was raised, what it comes to, and what is told of it
+    (
+        openai_status(
+            429,
+            {"error": {"message": "slow down", "code": "rate_limit_exceeded"}},
+            {"retry-after": "7", "x-request-id": "req-1"},
+            openai.RateLimitError,
+        ),
+        errors.RateLimitedError,
+        {"status": 429, "retry_after_s": 7.0, "request_id": "req-1"},
+    ),
+    (
+        # an SDK's class that says less than its body: xAI and Gemini refuse a key by 400
+        openai_status(
+            400, {"error": {"message": "Incorrect API key provided"}}, kind=openai.BadRequestError
+        ),
+        errors.AuthenticationError,
+        {"status": 400},
+    ),
+    (
+        openai_status(
+            400,
+            {
+                "error": {
+                    "message": "This model's maximum context length is 8192 tokens.",
+                    "code": "context_length_exceeded",
+                }
+            },
+            kind=openai.BadRequestError,
+        ),
+        errors.ContextOverflowError,
+        {"code": "context_length_exceeded"},
+    ),
+    (
+        openai_status(429, {"error": {"message": "pay", "code": "insufficient_quota"}}),
+        errors.QuotaExhaustedError,
+        {},
+    ),
+    (
+        # an error event inside a stream: no status, only the event
+        openai.APIError(
+            "overloaded", REQUEST, body={"type": "overloaded_error", "message": "Overloaded"}
+        ),
+        errors.OverloadedError,
+        {},
+    ),
+    (
+        httpx.HTTPStatusError(
+            "400", request=REQUEST, response=httpx.Response(503, text="busy", request=REQUEST)
+        ),
+        errors.OverloadedError,
+        {"status": 503, "message": "busy"},
+    ),
+    (
+        # botocore's ClientError
+        made(
+            "ThrottlingException",
+            response={
+                "Error": {"Code": "ThrottlingException", "Message": "Too many requests"},
+                "ResponseMetadata": {
+                    "HTTPStatusCode": 429,
+                    "HTTPHeaders": {"x-amzn-requestid": "aws-1"},
+                },
+            },
+        ),
+        errors.RateLimitedError,
+        {"status": 429, "request_id": "aws-1"},
+    ),
+    (
+        # the same, raised by an event inside a stream
+        made(
+            "EventStreamError",
+            response={"Error": {"Code": "modelStreamErrorException", "Message": "it broke"}},
+        ),
+        errors.ServerError,
+        {},
+    ),
+    (
+        # google-genai's APIError: code and the whole body
+        made(
+            "ClientError",
+            code=400,
+            details={"error": {"code": 400, "message": "API key not valid.", "status": "INVALID"}},
+        ),
+        errors.AuthenticationError,
+        {"status": 400},
+    ),
+    (
+        # google.api_core's: an HTTPStatus and words
+        made("ResourceExhausted", code=http.HTTPStatus.TOO_MANY_REQUESTS, says="429 slow down"),
+        errors.RateLimitedError,
+        {"status": 429},
+    ),
+    (made("ResponseError", status_code=404, error="no model 'x'"), errors.ModelNotFoundError, {}),
+    (made("ApiError", status_code=500, body="it broke"), errors.ServerError, {"status": 500}),
+    (made("ClientResponseError", status=401), errors.AuthenticationError, {"status": 401}),
+    (made("APIError", http_status=403), errors.PermissionDeniedError, {"status": 403}),
+    # langchain-openai raises the error object of a 200 like this
+    (
+        ValueError({"message": "no capacity", "code": "overloaded_error"}),
+        errors.OverloadedError,
+        {"message": "no capacity"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("raised", "kind", "told"), CARRIED, ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_what_is_carried_counts_however_deep(raised, kind, told, depth):
+    error = raised
+    for _ in range(depth):
+        outer = RuntimeError("the call failed")
+        outer.__cause__ = error
+        error = outer
+    found = named(error)
+    assert type(found) is kind
+    assert {name: getattr(found, name) for name in told} == told
+    assert found.target == "primary"
+
+
+SILENT = [
+    (openai.APITimeoutError(REQUEST), errors.TargetTimeoutError),
+    (openai.APIConnectionError(request=REQUEST), errors.TargetConnectionError),
+    (httpx.ReadTimeout("slow"), errors.TargetTimeoutError),
+    (httpx.ConnectTimeout("slow"), errors.TargetTimeoutError),
+    (httpx.ConnectError("refused"), errors.TargetConnectionError),
+    (httpx.RemoteProtocolError("cut"), errors.TargetConnectionError),
+    (ConnectionResetError("reset"), errors.TargetConnectionError),
+    (TimeoutError("slow"), errors.TargetTimeoutError),
+    (made("EndpointConnectionError"), errors.TargetConnectionError),
+    (made("ReadTimeoutError"), errors.TargetTimeoutError),
+    (RuntimeError("Event loop is closed"), errors.TargetConnectionError),
+    (made("NoCredentialsError"), errors.AuthenticationError),
+    (made("ModelRateLimitError"), errors.RateLimitedError),
+    (made("ModelAuthenticationError"), errors.AuthenticationError),
+    (made("ModelNotFoundError"), errors.ModelNotFoundError),
+    (made("ContextOverflowError"), errors.ContextOverflowError),
+    (
+        made("ModelInvalidRequestError", says="prompt is too long: 9 tokens > 8 maximum"),
+        errors.ContextOverflowError,
+    ),
+    (NotImplementedError("no images"), errors.UnsupportedParameterError),
+    (json.JSONDecodeError("Expecting value", "<html>", 0), errors.ProtocolViolationError),
+    (KeyError("choices"), errors.ProtocolViolationError),
+    (TypeError("Received response with null value for 'choices'."), errors.ProtocolViolationError),
+    (made("SomethingNew"), errors.ServerError),
+    (ValueError("who knows"), errors.ServerError),
+]
+
+
+@pytest.mark.parametrize(("raised", "kind"), SILENT, ids=lambda v: type(v).__name__)
+def test_where_nobody_spoke_the_class_tells(raised, kind):
+    assert type(named(raised)) is kind
+
+
+@pytest.mark.parametrize(
+    ("raised", "phase"),
+    [
+        (httpx.ConnectTimeout("slow"), "connect"),
+        (httpx.PoolTimeout("slow"), "pool"),
+        (httpx.ReadTimeout("slow"), "total"),
+    ],
+)
+def test_a_timeout_says_which(raised, phase):
+    assert named(raised).phase == phase
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        TypeError("create() got an unexpected keyword argument 'colour'"),
+        TypeError("invoke() missing 1 required positional argument: 'input'"),
+        NameError("name 'x' is not defined"),
+        ImportError("no module"),
+        AssertionError("never"),
+        errors.ConfigurationError("wrong"),
+        UserWarning("a warning made an error"),
+    ],
+    ids=lambda v: type(v).__name__,
+)
+def test_the_programs_own_faults_are_not_the_targets(raised):
+    assert named(raised) is None
+
+
+def test_our_own_errors_stay_what_they_are():
+    inner = errors.RateLimitedError("slow down", retry_after_s=3)
+    assert named(inner) is inner
+    failed = errors.AllTargetsFailed(())
+    assert type(named(failed)) is errors.ServerError
+
+
+def test_what_the_caller_was_handling_is_no_part_of_it():
+    theirs = made("ApiError", status_code=404)
+    error = ValueError("something else")
+    error.__context__ = theirs
+    assert type(named(error)) is errors.ModelNotFoundError
+    assert type(named(error, ignoring=theirs)) is errors.ServerError
+
+
+def test_a_cause_that_was_hidden_stays_hidden():
+    error = ValueError("something else")
+    error.__context__ = httpx.ConnectError("refused")
+    assert type(named(error)) is errors.TargetConnectionError
+    error.__suppress_context__ = True  # raised "from None"
+    assert type(named(error)) is errors.ServerError
+
+
+def test_retriers_and_groups_are_looked_into():
+    class Attempt:
+        def exception(self):
+            return made("ApiError", status_code=529)
+
+    assert type(named(made("RetryError", last_attempt=Attempt()))) is errors.OverloadedError
+    group = ExceptionGroup("several", [ValueError("no"), made("ApiError", status_code=401)])
+    assert type(named(group)) is errors.AuthenticationError
+
+
+def test_a_circle_of_causes_ends():
+    error = ValueError("a")
+    error.__cause__ = other = ValueError("b")
+    other.__cause__ = error
+    assert type(named(error)) is errors.ServerError
+
+
+def test_a_stream_nobody_read_has_no_body_to_give():
+    response = httpx.Response(500, stream=httpx.ByteStream(b"late"), request=REQUEST)
+    error = httpx.HTTPStatusError("it broke", request=REQUEST, response=response)
+    assert named(error).message == "it broke"
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        made("ApiError", status_code=401, body={"message": "bad key secret-key-1234"}),
+        ValueError("could not use secret-key-1234"),
+        TimeoutError("secret-key-1234 was slow"),
+    ],
+)
+def test_a_key_is_kept_out(raised):
+    assert "secret-key-1234" not in str(named(raised))
