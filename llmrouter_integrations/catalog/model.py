@@ -198,7 +198,8 @@ class ModelFacts:
         rates: Prices, or None where no source has one.
         measurements: LiveBench runs, the one at the strongest result first.
         benchmarks: Other published scores.
-        source: Where the limits and abilities are from.
+        source: Where the limits and abilities are from; names the older model where abilities
+            are inferred from one.
         date: When they were read there.
     """
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import fields
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from llmrouter_integrations.catalog import prices
+from llmrouter_integrations.catalog.lines import INFERRED, Lines
 from llmrouter_integrations.catalog.listing import Filter, in_order
 from llmrouter_integrations.catalog.names import (
     HOST_PATHS,
@@ -83,8 +84,9 @@ class Catalog:
         The name is looked up as it is spelled, then without the marks of its host and region
         (:func:`~.names.normal`), then without its date, then as the newest dated snapshot of that
         name. What only the price list knows comes with its price and window, and with the limits
-        and abilities of the same model at its vendor. At a provider that neither knows, an own
-        server say, a known model comes with its scores alone.
+        and abilities of the same model at its vendor, or, where those are not known either, with
+        abilities inferred from the older model of its line (its source then says so). At a
+        provider that neither knows, an own server say, a known model comes with its scores alone.
 
         Args:
             provider: Id or alias.
@@ -203,7 +205,7 @@ class Catalog:
             if rates is None and same_price:
                 rates = self._reader.rates(row)
         elif info is not None:
-            row, limits_from = self._as_priced(info, vendor_model)
+            row, limits_from = self._as_priced(provider, model, info, vendor_model)
         elif vendor_model is not None and provider not in self._offers:
             row = {"name": self._models[vendor_model].get("name", model)}
         else:
@@ -221,16 +223,31 @@ class Catalog:
         return facts, priced_as
 
     def _as_priced(
-        self, info: ModelInfo, vendor_model: str | None
+        self, provider: str, model: str, info: ModelInfo, vendor_model: str | None
     ) -> tuple[Row, tuple[str, str] | None]:
         """A row for what only the price list has: its window, and the rest as at the vendor."""
         said = {"name": info.name, "context": info.context_window}
         known = {key: value for key, value in said.items() if value is not None}
         at_vendor = self._models.get(vendor_model or "", {})
-        if "in" not in at_vendor:
-            return {**at_vendor, **known}, prices.edition()
-        # whether answers are held to a schema is the host's doing, not the model's
-        return {k: v for k, v in at_vendor.items() if k != "structured"} | known, None
+        if "in" in at_vendor:
+            # whether answers are held to a schema is the host's doing, not the model's
+            return {k: v for k, v in at_vendor.items() if k != "structured"} | known, None
+        source, date = prices.edition()
+        older = self._lines.before(vendor_model or model)
+        if older is None:
+            return {**at_vendor, **known}, (source, date)
+        at_host = provider != older.partition("/")[0]
+        inferred = {
+            key: value
+            for key, value in self._models[older].items()
+            if key in INFERRED and not (at_host and key == "structured")
+        }
+        source += f"; abilities inferred from {older} (models.dev, {self._reader.date})"
+        return {**inferred, **at_vendor, **known}, (source, date)
+
+    @cached_property
+    def _lines(self) -> Lines:
+        return Lines(self._models)
 
     def _scores(self, vendor_model: str | None) -> Row:
         """The scored row of a model: its own, or that of the model it is a dated snapshot of."""
