@@ -18,7 +18,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import Field, ValidationInfo, field_validator
 
-from llmrouter_integrations.errors import ConfigurationError, InvalidRequestError, RouterError
+from llmrouter_integrations.errors import RouterError
 from llmrouter_integrations.hints import EMPTY, Prefer, RoutingHints
 from llmrouter_integrations.langchain.errors import as_model_error
 from llmrouter_integrations.langchain.from_response import Form, combined, to_chunks, to_result
@@ -29,7 +29,7 @@ from llmrouter_integrations.langchain.tools import AnyTool, choice_kwarg, tools_
 from llmrouter_integrations.langchain.with_router import ModelWithRouter
 from llmrouter_integrations.messages import Chunk, Request
 from llmrouter_integrations.routing.features import estimate_tokens, read_features
-from llmrouter_integrations.wire.inbound import request_from
+from llmrouter_integrations.settings import read_param
 
 __all__ = ["RoutedChatModel"]
 
@@ -100,11 +100,7 @@ class RoutedChatModel(ModelWithRouter):
     @field_validator(*_PARAMS)
     @classmethod
     def _sound(cls, value: Any, info: ValidationInfo) -> Any:
-        try:
-            request_from("", {cast("str", info.field_name): value})
-        except InvalidRequestError as error:
-            raise ConfigurationError(f"RoutedChatModel: {error}") from None
-        return value
+        return read_param("RoutedChatModel", cast("str", info.field_name), value)
 
     # -- one call -----------------------------------------------------------------------------
 
