@@ -162,16 +162,31 @@ def chunk_of(response: Response) -> Chunk:
 def _unfold(part: Part, index: int) -> Delta:
     match part:
         case TextPart():
-            marks = (part.citations, part.signature, part.item_id, part.issuer)
-            return TextDelta(part.text, index, *marks)
+            return TextDelta(
+                part.text, index, part.citations, part.signature, part.item_id, part.issuer
+            )
         case ReasoningPart():
-            marks = (part.signature, part.redacted, part.item_id, part.raw)
-            return ReasoningDelta(part.text, index, part.issuer, *marks)
+            return ReasoningDelta(
+                part.text,
+                index,
+                part.issuer,
+                part.signature,
+                part.redacted,
+                part.item_id,
+                part.raw,
+            )
         case RefusalPart():
             return RefusalDelta(part.text, index)
         case ToolCallPart():
-            marks = (part.signature, part.item_id, part.issuer)
-            return ToolCallDelta(index, part.id, part.name, part.arguments, *marks)
+            return ToolCallDelta(
+                index,
+                part.id,
+                part.name,
+                part.arguments,
+                part.signature,
+                part.item_id,
+                part.issuer,
+            )
         case _:
             return PartDelta(part, index)
 

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -222,6 +222,9 @@ class BoundTarget(TargetConfig):
         return self
 
 
+HedgeAfter = Literal["p50", "p75", "p90", "p95", "p99"]
+
+
 class RouterConfig(_Settings):
     """Everything a :class:`~llmrouter_integrations.Router` can be told; the keys of the YAML file.
 
@@ -234,6 +237,10 @@ class RouterConfig(_Settings):
         first_token_timeout_s: Longest wait for the first token of one attempt, in seconds.
         idle_timeout_s: Longest silence within an answer, in seconds.
         max_retries: Calls a request may make beyond the first one to each target of its plan.
+        hedge_after: When a request that asks for it (the hint ``hedge``) races a second target: a
+            quantile of what calls of its size lately took ("p95"), or seconds. Of a stream, until
+            its first content.
+        hedge_share: What hedges may add to the cost of all requests that ask for them, 0..1.
         cooldown_s: First rest of a failing target, in seconds; doubles with each failed probe.
         max_cooldown_s: Longest such rest, in seconds.
         http: Which HTTP engine: "auto", "httpx" or "aiohttp"; see docs/transport.md.
@@ -250,6 +257,8 @@ class RouterConfig(_Settings):
     first_token_timeout_s: float = Field(default=90.0, gt=0, le=_DAY_S)
     idle_timeout_s: float = Field(default=60.0, gt=0, le=_DAY_S)
     max_retries: int = Field(default=1, ge=0)
+    hedge_after: HedgeAfter | Annotated[float, Field(ge=0, le=_DAY_S)] = "p95"
+    hedge_share: float = Field(default=0.1, ge=0, le=1)
     cooldown_s: float = Field(default=1.0, gt=0, le=_DAY_S)
     max_cooldown_s: float = Field(default=60.0, gt=0, le=_DAY_S)
     http: Literal["auto", "httpx", "aiohttp"] | None = None

@@ -425,8 +425,8 @@ class Response:
         id: The provider's id of the answer.
         raw_finish_reason: The vendor's own word for the finish reason.
         logprobs: The vendor's record of log probabilities, where asked for.
-        cost_usd: Dollars for this answer, by the provider's own figure or dated prices; None without
-            a price. What other attempts cost stands there, and in :attr:`spent_usd`.
+        cost_usd: Dollars for this answer, by the provider's own figure or dated prices; None
+            without a price. What other attempts cost stands there, and in :attr:`spent_usd`.
         attempts: Every call made for this request, in order.
         decision: Why this target; None where no router was involved.
         extra: What else the vendor said (system fingerprint, service tier, ...).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import time
@@ -12,15 +13,19 @@ from llmrouter_integrations.config import RouterConfig
 from llmrouter_integrations.dispatch.drive import Dispatcher
 from llmrouter_integrations.dispatch.plan import (
     DispatchSettings,
+    Expect,
+    Hedge,
     Plan,
     PlanTarget,
     Settle,
     Settlement,
 )
+from llmrouter_integrations.dispatch.purse import Purse
+from llmrouter_integrations.dispatch.verify import verifier
 from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.fleet import Fleet, discover
 from llmrouter_integrations.hints import EMPTY, RoutingHints
-from llmrouter_integrations.messages import Usage
+from llmrouter_integrations.messages import NativeTool, Tool, Usage
 from llmrouter_integrations.routing.features import estimate_tokens
 from llmrouter_integrations.routing.policy import decide
 from llmrouter_integrations.state.memory import MemoryState
@@ -44,6 +49,9 @@ if TYPE_CHECKING:
     Messages = str | Iterable[Message | Mapping[str, Any]]
 
 __all__ = ["Router"]
+
+UNMEASURED_IS_SLOW = 2.0
+"""A target that was hardly ever asked counts as slow after as many times what was expected."""
 
 
 class Router:
@@ -107,6 +115,7 @@ class Router:
                 quota_group=t.quota_group,
                 context_window=t.context_window,
                 max_concurrency=t.max_concurrency,
+                prefills=t.name in fleet.prefilling,
             )
             for t in fleet.targets
         }
@@ -116,6 +125,7 @@ class Router:
         self.state: StateStore = state or MemoryState(
             cooldown_s=self.config.cooldown_s, max_cooldown_s=self.config.max_cooldown_s
         )
+        self._purse = Purse(self.config.hedge_share)
         self._dispatcher = Dispatcher(
             backends=fleet.backends,
             state=self.state,
@@ -194,24 +204,26 @@ class Router:
     def run(self, request: Request, hints: RoutingHints = EMPTY) -> Response:
         """Get a whole answer to a :class:`Request`; as :meth:`complete`."""
         decision = self.decide(request, hints)
-        return self._dispatcher.complete(request, self._plan(decision), self._settler(decision))
+        plan = self._plan(request, decision, streamed=False)
+        return self._dispatcher.complete(request, plan, self._settler(decision))
 
     async def arun(self, request: Request, hints: RoutingHints = EMPTY) -> Response:
         """Get a whole answer to a :class:`Request`; as :meth:`complete`."""
         decision = self.decide(request, hints)
-        return await self._dispatcher.acomplete(
-            request, self._plan(decision), self._settler(decision)
-        )
+        plan = self._plan(request, decision, streamed=False)
+        return await self._dispatcher.acomplete(request, plan, self._settler(decision))
 
     def run_stream(self, request: Request, hints: RoutingHints = EMPTY) -> Iterator[Chunk]:
         """Get the answer to a :class:`Request` in chunks; as :meth:`stream`."""
         decision = self.decide(request, hints)
-        return self._dispatcher.stream(request, self._plan(decision), self._settler(decision))
+        plan = self._plan(request, decision, streamed=True)
+        return self._dispatcher.stream(request, plan, self._settler(decision))
 
     def arun_stream(self, request: Request, hints: RoutingHints = EMPTY) -> AsyncIterator[Chunk]:
         """Get the answer to a :class:`Request` in chunks; as :meth:`stream`."""
         decision = self.decide(request, hints)
-        return self._dispatcher.astream(request, self._plan(decision), self._settler(decision))
+        plan = self._plan(request, decision, streamed=True)
+        return self._dispatcher.astream(request, plan, self._settler(decision))
 
     def decide(self, request: Request, hints: RoutingHints = EMPTY) -> Decision:
         """Choose the targets for a :class:`Request`; as :meth:`explain`."""
@@ -231,11 +243,13 @@ class Router:
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _plan(self, decision: Decision) -> Plan:
+    def _plan(self, request: Request, decision: Decision, *, streamed: bool) -> Plan:
         config, hints = self.config, decision.hints
         alone = hints.fallback is False
         known = self._plan_targets
         names = decision.plan[:1] if alone else decision.plan
+        hedged = hints.hedge and len(names) > 1
+        asks = hedged or hints.max_cost_usd is not None
         return Plan(
             targets=tuple([known[name] for name in names]),
             timeout_s=config.timeout_s if hints.timeout_s is None else hints.timeout_s,
@@ -246,7 +260,33 @@ class Router:
             ),
             idle_timeout_s=config.idle_timeout_s,
             expected_s=max([scored.latency_s for scored in decision.ranked[: len(names)]]),
+            input_tokens=decision.features.input_tokens,
+            priority=hints.priority or 0,
+            flow=hints.tenant or "",
+            expect=_expecter(decision) if asks else None,
+            max_cost_usd=hints.max_cost_usd,
+            tool_names=_tools_on_offer(request) if request.tools else None,
+            verify=None if hints.verify is None else verifier(hints.verify, request),
+            on_interrupt=hints.on_interrupt or "raise",
+            hedge=self._hedge(decision, streamed=streamed) if hedged else None,
         )
+
+    def _hedge(self, decision: Decision, *, streamed: bool) -> Hedge:
+        after, input_tokens = self.config.hedge_after, decision.features.input_tokens
+        self._purse.earn(decision.ranked[0].cost_usd)
+
+        def after_s(target: PlanTarget) -> float | None:
+            if not isinstance(after, str):
+                return after
+            seen = self.state.latency(target.name, input_tokens)
+            quantile = int(after[1:]) / 100
+            if seen is not None:
+                known = seen.first_token_s(quantile) if streamed else seen.duration_s(quantile)
+                if known is not None:
+                    return known
+            return UNMEASURED_IS_SLOW * decision.scored(target.name).latency_s
+
+        return Hedge(after_s, self._purse.pays)
 
     def _settler(self, decision: Decision) -> Settle:
         def settle(target: PlanTarget, response: Response) -> Settlement:
@@ -275,11 +315,13 @@ class Router:
 
     def close(self) -> None:
         """Close the connections this router made. It can be used again."""
+        self._dispatcher.close()
         if self._owns_transport:
             self._transport.close()
 
     async def aclose(self) -> None:
         """Close the connections this router made, those of the running event loop included."""
+        await asyncio.to_thread(self._dispatcher.close)
         if self._owns_transport:
             await self._transport.aclose()
 
@@ -315,6 +357,23 @@ class Router:
     def __reduce__(self) -> tuple[Any, ...]:
         # keys stay behind (see TargetConfig.__getstate__) and are found in the environment again
         return (_rebuild, (type(self), self.config))
+
+
+def _expecter(decision: Decision) -> Expect:
+    def expect(target: PlanTarget) -> Settlement:
+        features = decision.features
+        scored = decision.scored(target.name)
+        usage = Usage(features.input_tokens, features.output_tokens, reported=False)
+        return Settlement(usage, scored.cost_usd, decision)
+
+    return expect
+
+
+def _tools_on_offer(request: Request) -> frozenset[str] | None:
+    """Name the tools a request offers; None where a vendor's own are among them."""
+    if request.extra or any(isinstance(tool, NativeTool) for tool in request.tools):
+        return None
+    return frozenset([tool.name for tool in request.tools if isinstance(tool, Tool)])
 
 
 def _rebuild(cls: type[Router], config: RouterConfig) -> Router:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import threading
+import weakref
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,7 +55,7 @@ class Aside:
             self._loop = self._thread = None
         if loop is None or thread is None or self._pid != os.getpid():
             return
-        loop.call_soon_threadsafe(loop.stop)
+        _stop(loop)
         if thread is not threading.current_thread():
             thread.join()
 
@@ -87,7 +89,13 @@ class Aside:
                     target=_serve, args=(self._loop,), name="llmrouter-hedges", daemon=True
                 )
                 self._thread.start()
+                weakref.finalize(self, _stop, self._loop)  # dropped without close()
             return self._loop
+
+
+def _stop(loop: asyncio.AbstractEventLoop) -> None:
+    with contextlib.suppress(RuntimeError):  # it is closed already
+        loop.call_soon_threadsafe(loop.stop)
 
 
 async def _next(chunks: AsyncIterator[_T]) -> Any:

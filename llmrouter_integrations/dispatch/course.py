@@ -34,13 +34,13 @@ from llmrouter_integrations.state.base import Outcome
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget, Settle
     from llmrouter_integrations.dispatch.steps import Answered, Committed, Failed
     from llmrouter_integrations.errors import AttemptError, RouterError
     from llmrouter_integrations.messages import Response
-    from llmrouter_integrations.state.base import Permit, StateStore, Ticket
+    from llmrouter_integrations.state.base import CutOff, Permit, StateStore, Ticket
 
     _Resting = tuple[float, str, PlanTarget | None]
     """When a target may be asked, what it waits for, and itself if that is only a free place."""
@@ -80,6 +80,7 @@ class Course:
     __slots__ = (
         "_at_hand",
         "_barred",
+        "_bell",
         "_broken",
         "_deadline",
         "_errors",
@@ -132,6 +133,7 @@ class Course:
         self._broken: StreamInterrupted | None = None
         """What the caller has already seen of an answer that broke off, and why it did."""
         self._ticket: Ticket | None = None
+        self._bell: Bell | None = None
 
     # -- whom to ask -----------------------------------------------------------------------------
 
@@ -158,11 +160,11 @@ class Course:
                 )
             )
         if self._repair is not None:
-            target, amend = self._repair
+            target, repair = self._repair
             self._repair = None
             if (permit := self._admit(target, now)) is not None:
                 self._retries_left -= 1
-                return self._take_off(target, permit, now, amend)
+                return self._take_off(target, permit, now, repair)
         amend = None if self._broken is None else self._going_on(self._broken)
         for target in self._unasked():
             if (permit := self._admit(target, now)) is not None:
@@ -207,7 +209,11 @@ class Course:
             if self._at_hand is not None:
                 until = min(until, now + PATIENCE_WITH_ANSWER_S)
             if when <= until:
-                return Wait(when - now, why, self._queue(full for _, _, full in resting))
+                full = [target for _, _, target in resting if target is not None]
+                bell = self._queue(full) if full else None
+                if bell is not None or len(full) < len(resting):
+                    return Wait(when - now, why, bell)
+                resting = [(when, f"too many wait for {t.name}", t) for t in full]
         if self._at_hand is not None and self._broken is None:
             return Done(self._at_hand)
         if resting:
@@ -216,10 +222,8 @@ class Course:
             self._end(self._blamed(self._last))
         else:
             reason = self._too_dear()
-        self._end(
-            AllTargetsFailed(
-                self._ledger.attempts, reason, retry_after_s=self._rested_in_s(now)
-            )
+        return self._end(
+            AllTargetsFailed(self._ledger.attempts, reason, retry_after_s=self._rested_in_s(now))
         )
 
     # -- what came of it -------------------------------------------------------------------------
@@ -235,6 +239,7 @@ class Course:
                 ok=True,
                 duration_s=duration_s,
                 first_token_s=flight.first_token_s,
+                input_tokens=self._plan.input_tokens,
                 output_tokens=event.response.usage.output_tokens or None,
             ),
             event.now,
@@ -321,7 +326,16 @@ class Course:
     def _lose_others(self, now: float) -> None:
         while self._flights:
             _, lost = self._flights.popitem()
-            self._state.release(lost.permit)
+            self._state.record(
+                lost.permit,
+                Outcome(
+                    ok=False,
+                    cut_off="first_token" if self._streamed else "end",
+                    duration_s=now - lost.began,
+                    input_tokens=self._plan.input_tokens,
+                ),
+                now,
+            )
             self._ledger.lost(lost.call.target, now - lost.began)
 
     def _teach(self, flight: _Flight, event: Failed | Broke, duration_s: float) -> None:
@@ -342,9 +356,16 @@ class Course:
                 reason=type(error).__name__,
                 duration_s=duration_s,
                 first_token_s=flight.first_token_s,
+                input_tokens=self._plan.input_tokens,
+                cut_off=self._cut_off(flight, error),
             ),
             now,
         )
+
+    def _cut_off(self, flight: _Flight, error: AttemptError) -> CutOff | None:
+        if error.phase is None:
+            return None
+        return "first_token" if self._streamed and flight.first_token_s is None else "end"
 
     def _weigh(self, target: PlanTarget, error: AttemptError, now: float) -> None:
         """Work out who may still be asked after an error, and when its target may be."""
@@ -425,27 +446,28 @@ class Course:
                 continue
             full = None
             poll_s, why = PROBE_POLL_S, "is being probed"
-            if not snapshot.is_probed(target.name, target.quota_group):
+            limited = target.max_concurrency is not None
+            if limited and not snapshot.is_probed(target.name, target.quota_group):
                 poll_s, why, full = PLACE_POLL_S, "has as many calls under way as it may", target
             when = now + poll_s * self._rng.uniform(0.5, 1.0)
             found.append((when, f"{target.name} {why}", full))
         return found
 
-    def _queue(self, waited_for: Iterable[PlanTarget | None]) -> Bell | None:
-        """Stand in line at the targets that may be asked but for their places, all taken."""
+    def _queue(self, full: list[PlanTarget]) -> Bell | None:
+        """Stand in line at targets whose places are all taken, if there is room in the line."""
+        if self._bell is not None and not self._bell.has_rung:
+            return self._bell
         self._leave_queue()
-        full = [
-            (target.name, target.max_concurrency)
-            for target in waited_for
-            if target is not None and target.max_concurrency is not None
-        ]
-        if not full:
-            return None
         bell = Bell()
         self._ticket = self._state.queue(
-            full, priority=self._plan.priority, flow=self._plan.flow, wake=bell.ring
+            [(t.name, t.max_concurrency) for t in full if t.max_concurrency is not None],
+            priority=self._plan.priority,
+            flow=self._plan.flow,
+            wake=bell.ring,
         )
-        return bell
+        if self._ticket is not None:
+            self._bell = bell
+        return self._bell
 
     def _too_dear(self) -> str:
         """Say so if somebody could be asked but for what the request may cost."""
@@ -456,7 +478,7 @@ class Course:
     def _leave_queue(self) -> None:
         if self._ticket is not None:
             self._state.leave(self._ticket)
-            self._ticket = None
+            self._ticket = self._bell = None
 
     def _rested_in_s(self, now: float) -> float | None:
         """How long it takes until the first target is ready, where none is now."""

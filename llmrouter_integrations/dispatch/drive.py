@@ -112,7 +112,7 @@ class Dispatcher:
             step = next(machine)
             while not isinstance(step, Done):
                 if isinstance(step, CallTarget):
-                    event = self._ask(request, plan, step)
+                    event: Event = self._ask(request, plan, step)
                 elif isinstance(step, Wait):
                     event = self._pause(step)
                 step = machine.send(event)
@@ -170,7 +170,7 @@ class Dispatcher:
             while not isinstance(step, Done):
                 if isinstance(step, CallTarget):
                     opened = self._stream(request, plan, step, opened)
-                    event = opened.open()
+                    event: Event = opened.open()
                 elif isinstance(step, Relay) and opened is not None:
                     if step.instead_of is not None:
                         yield Chunk(instead_of=step.instead_of)
@@ -205,7 +205,7 @@ class Dispatcher:
                     before = opened.pop(step.target.name)
                     async for chunk in before.relay():
                         yield chunk
-                    event = before.came_to()
+                    event: Event = before.came_to()
                     relayed = True
                 elif isinstance(step, Wait):
                     event = await self._apause(step)
@@ -233,8 +233,7 @@ class Dispatcher:
                 await before.close()
 
     def close(self) -> None:
-        """End the thread of sync requests with hedges, if there is one. Another starts if need be.
-        """
+        """End the thread of sync requests with hedges; the next one starts another."""
         self._aside.close()
 
     # -- one step ------------------------------------------------------------------------------
@@ -271,7 +270,7 @@ class Dispatcher:
     ) -> OpenedStream:
         call = Call(amended(request, step.amend), step.limits)
         chunks = self._backends[step.target.name].stream(call)
-        incoming = Incoming(plan, step.amend, before and before.incoming)
+        incoming = Incoming(plan, step.amend, before.incoming if before else None)
         return OpenedStream(step.target.name, call, chunks, incoming, plan, self._clock)
 
     def _astream(
@@ -279,7 +278,7 @@ class Dispatcher:
     ) -> AsyncOpenedStream:
         call = Call(amended(request, step.amend), step.limits)
         chunks = self._backends[step.target.name].astream(call)
-        incoming = Incoming(plan, step.amend, before and before.incoming)
+        incoming = Incoming(plan, step.amend, before.incoming if before else None)
         return AsyncOpenedStream(step.target.name, call, chunks, incoming, plan, self._clock)
 
     def _pause(self, step: Wait) -> Woke:

@@ -63,7 +63,7 @@ class OpenedStream(_Opened):
 
     __slots__ = ("_chunks",)
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  (made in one place, the dispatcher)
         self,
         target: str,
         call: Call,
@@ -114,7 +114,7 @@ class AsyncOpenedStream(_Opened):
 
     __slots__ = ("_chunks", "_end")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  (made in one place, the dispatcher)
         self,
         target: str,
         call: Call,

@@ -93,6 +93,7 @@ class Plan:
         idle_timeout_s: Longest silence within an answer, in seconds.
         expected_s: How long a whole answer is expected to take at the slowest of the targets, in
             seconds.
+        input_tokens: How long the prompt is, about.
         priority: Who waits for a place at a busy target goes before those of lower priority.
         flow: Whose request it is: busy targets serve flows in turn.
         expect: Estimates an answer's cost.
@@ -108,6 +109,7 @@ class Plan:
     first_token_timeout_s: float = 60.0
     idle_timeout_s: float = 30.0
     expected_s: float = 0.0
+    input_tokens: int | None = None
     priority: int = 0
     flow: str = ""
     expect: Expect | None = None

@@ -185,6 +185,11 @@ class Bell:
         self._rung = False
         self._heard_by: Callable[[], object] | None = None
 
+    @property
+    def has_rung(self) -> bool:
+        """Whether it has."""
+        return self._rung
+
     def ring(self) -> None:
         """Wake who waits."""
         with self._lock:

@@ -163,6 +163,10 @@ class Decision:
             self._candidates = (*able, *unable)
         return self._candidates
 
+    def scored(self, name: str) -> Scored:
+        """Give what was worked out of the target of this name, which is in the plan."""
+        return next(scored for scored in self.ranked if scored.target.name == name)
+
     @property
     def chosen(self) -> Candidate:
         """The candidate that is tried first."""

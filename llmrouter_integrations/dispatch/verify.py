@@ -1,0 +1,12 @@
+"""placeholder until i4-verify is merged"""
+
+from __future__ import annotations
+from typing import Any
+
+
+def verifier(checks: Any, request: Any) -> Any:
+    raise NotImplementedError
+
+
+def repair(request: Any, answer: Any, problem: str) -> Any:
+    raise NotImplementedError
