@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, NoReturn
 
@@ -215,7 +215,7 @@ class Course:
                     return Wait(when - now, why, bell)
                 resting = [(when, f"too many wait for {t.name}", t) for t in full]
         if self._at_hand is not None and self._broken is None:
-            return Done(self._at_hand)
+            return Done(replace(self._at_hand, attempts=tuple(self._ledger.attempts)))
         if resting:
             reason = "no target is ready in time: " + "; ".join(why for _, why, _ in resting)
         elif self._last is not None and all(e.elsewhere != "yes" for e in self._errors.values()):

@@ -9,6 +9,7 @@ __all__ = ["Purse"]
 MOST_CREDIT = 10.0
 """Hedges that may be saved up for a bad minute."""
 
+_ROUNDING = 1e-6
 _EWMA_WEIGHT = 0.05
 """Weight of the newest request in what a request costs on average."""
 
@@ -42,7 +43,7 @@ class Purse:
         with self._lock:
             average_usd = self._average_usd
             price = max(1.0, usd / average_usd) if average_usd > 0 else 1.0
-            if price > self._credit:
+            if price > self._credit + _ROUNDING:
                 return False
-            self._credit -= price
+            self._credit = max(0.0, self._credit - price)
             return True
