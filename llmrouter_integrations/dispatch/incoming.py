@@ -27,7 +27,7 @@ from llmrouter_integrations.messages import (
 if TYPE_CHECKING:
     from llmrouter_integrations.dispatch.plan import Plan
     from llmrouter_integrations.errors import AttemptError
-    from llmrouter_integrations.messages import Request, Response
+    from llmrouter_integrations.messages import Delta, Request, Response
 
 __all__ = ["Incoming", "amended", "averify", "check_tools_on_offer", "verify"]
 
@@ -106,6 +106,7 @@ class Incoming:
     """
 
     __slots__ = (
+        "_blank",
         "_calls_wait",
         "_hallucinated",
         "_hold",
@@ -127,7 +128,10 @@ class Incoming:
         self._names = plan.tool_names
         self._hallucinated: str | None = None
         self._text_at: int | None = None
+        self._blank = ""
         if isinstance(amend, Continue):
+            begun = amend.partial.text
+            self._blank = begun[len(begun.rstrip()) :]
             self._text_at = before.builder.text_index if before is not None else 0
             self.builder.add(Chunk((TextDelta(amend.partial.text, self._text_at),)))
 
@@ -149,9 +153,7 @@ class Incoming:
         """Take a chunk of a committed stream; give it back if it is to be handed on now."""
         chunk = self._fitted(chunk)
         self.builder.add(chunk)
-        if self._calls_wait and (
-            self.held or any(type(delta) is ToolCallDelta for delta in chunk.deltas)
-        ):
+        if self._calls_wait and (self.held or _calls(chunk)):
             self.held.append(chunk)
             return None
         self.handed_on = self.handed_on or chunk.has_content
@@ -159,12 +161,9 @@ class Incoming:
 
     def release(self) -> list[Chunk]:
         """Give what was held until the stream was committed to."""
+        if self._calls_wait and not self._hold and _calls(self.held[-1]):
+            return []
         held, self.held = self.held, []
-        if self._calls_wait and not self._hold:
-            for at, chunk in enumerate(held):
-                if any(type(delta) is ToolCallDelta for delta in chunk.deltas):
-                    held, self.held = held[:at], held[at:]
-                    break
         self.handed_on = self.handed_on or any(chunk.has_content for chunk in held)
         return held
 
@@ -195,12 +194,22 @@ class Incoming:
         at = self._text_at
         if at is None or not chunk.deltas:
             return chunk
-        deltas = [
-            replace(d, index=at if type(d) is TextDelta else at + 1 + d.index)
-            for d in chunk.deltas
-            if type(d) is not ReasoningDelta
-        ]
+        deltas: list[Delta] = []
+        for delta in chunk.deltas:
+            if type(delta) is TextDelta:
+                text = delta.text
+                if self._blank and text:
+                    # a beginning is sent without the blank at its end, which then comes again
+                    text = text.removeprefix(self._blank)
+                    self._blank = ""
+                deltas.append(replace(delta, index=at, text=text))
+            elif type(delta) is not ReasoningDelta:
+                deltas.append(replace(delta, index=at + 1 + delta.index))
         return replace(chunk, deltas=tuple(deltas))
+
+
+def _calls(chunk: Chunk) -> bool:
+    return any(type(delta) is ToolCallDelta for delta in chunk.deltas)
 
 
 def _hallucinated(name: str, response: Response) -> MalformedToolCallError:

@@ -9,4 +9,9 @@ def verifier(checks: Any, request: Any) -> Any:
 
 
 def repair(request: Any, answer: Any, problem: str) -> Any:
-    raise NotImplementedError
+    from dataclasses import replace
+    from llmrouter_integrations.messages import Message, TextPart
+
+    return replace(
+        request, messages=(*request.messages, answer.message, Message("user", (TextPart(problem),)))
+    )
