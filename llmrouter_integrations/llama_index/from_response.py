@@ -303,6 +303,11 @@ class _GrowingMessage:
         self._beside: dict[str, Any] = {}
 
     def add(self, chunk: Chunk) -> Iterable[ChatResponse]:
+        if chunk.instead_of is not None:
+            self.__init__()  # type: ignore[misc]  # what came so far is void
+            void = {RESTARTED: len(chunk.instead_of.text)}
+            empty = ChatMessage(role=MessageRole.ASSISTANT, blocks=[])
+            yield ChatResponse(message=empty, delta="", additional_kwargs=void)
         if chunk.deltas:
             thinking = ""
             for delta in chunk.deltas:
