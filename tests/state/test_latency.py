@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,9 @@ from llmrouter_integrations.state.latency import (
     Sketch,
 )
 from llmrouter_integrations.state.memory import MemoryState
+
+if TYPE_CHECKING:
+    from llmrouter_integrations.errors import Cools
 
 STREAMED = Outcome(ok=True, duration_s=4.0, first_token_s=1.0, output_tokens=300, input_tokens=500)
 WHOLE = replace(STREAMED, first_token_s=None)
@@ -208,16 +212,34 @@ def test_what_a_call_given_up_says_of_first_tokens(
     assert latency.duration_s(0.5) == right(20.0)
 
 
-def test_a_call_given_up_for_a_faster_one_says_nothing_of_health() -> None:
+def test_one_very_slow_call_is_not_what_every_call_given_up_would_have_come_to() -> None:
+    ancient = replace(WHOLE, duration_s=600.0)
+    state = learnt(ancient, *[WHOLE] * 50, *[TIMED_OUT] * 20)
+    assert of(state).duration_s(0.9) == right(20.0)
+
+
+def test_a_call_given_up_weighs_what_others_weigh() -> None:
+    given_up, answered = Sketch(), Sketch()
+    for sketch in (given_up, answered):
+        for _ in range(20):
+            sketch.add(1.0)
+            sketch.add(3.0)
+    for _ in range(20):
+        given_up.add_at_least(1.0)
+        answered.add(1.0)
+    assert sum(given_up.weights()) == pytest.approx(sum(answered.weights()))
+    assert quantiles(given_up, 0.45, 0.55) == [right(1.0), right(3.0)]
+
+
+@pytest.mark.parametrize("cools", ["target", "quota_group"])
+def test_a_call_given_up_for_a_faster_one_says_nothing_of_health(cools: Cools) -> None:
     loser = replace(TIMED_OUT, cools="nothing", cut_off="first_token")
-    failure = Outcome(ok=False, cools="target", trips_after=2, reason="ServerError")
-    state = learnt(failure, loser)
-    assert state.snapshot().targets["a"].failures == 1, "it did not answer"
-    learnt(failure, state=state)
-    assert state.snapshot().targets["a"].cooling_until == 2.0
+    failure = Outcome(ok=False, cools=cools, trips_after=2, reason="ServerError")
+    state = learnt(failure, loser, failure)
+    assert state.snapshot().cooling_until("a", "g") == 2.0, "it did not answer in between"
     probe = state.admit("a", "g", 2.0)
     assert probe is not None
     state.record(probe, loser, 2.1)
-    assert state.snapshot().targets["a"].cooling_until == 2.0
+    assert state.snapshot().cooling_until("a", "g") == 2.0
     assert state.admit("a", "g", 2.2) is not None, "the next one is the probe"
     assert state.admit("a", "g", 2.2) is None

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 from llmrouter_integrations.state.base import Outcome, Permit, Ticket
 from llmrouter_integrations.state.breaker import Breaker
 from llmrouter_integrations.state.memory import MemoryState
-from llmrouter_integrations.state.places import MAX_WAITING
+from llmrouter_integrations.state.places import MAX_WAITING, Line, Places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -250,6 +250,20 @@ def test_a_rate_limit_sends_away_the_lines_of_the_whole_group() -> None:
     assert waiter.told == "look again"
 
 
+def test_a_target_may_change_its_group() -> None:
+    state = MemoryState()
+    held, at_a = state.admit("a", "old", 1.0, 2), state.admit("a", "g", 1.0, 2)
+    at_b = state.admit("b", "g", 1.0)
+    assert held is not None
+    assert at_a is not None
+    assert at_b is not None
+    first, second = Waiter(state, "a", limit=2), Waiter(state, "a", limit=2)
+    state.release(held)
+    assert first.told == "a"
+    state.record(at_b, RATE, 1.0)
+    assert second.told == "look again"
+
+
 def test_a_kept_place_at_a_target_that_was_sent_to_rest_is_spent_and_not_passed_on() -> None:
     state = MemoryState()
     held, other = state.admit("a", "g", 1.0, 2), state.admit("a", "g", 1.0, 2)
@@ -260,9 +274,9 @@ def test_a_kept_place_at_a_target_that_was_sent_to_rest_is_spent_and_not_passed_
     state.record(other, OVERLOADED, 1.0)
     assert (first.told, second.told) == ("a", "look again")
     late = Waiter(state, "a", limit=2)  # it did not know
-    assert late.told == "a" or late.told is None
+    assert late.told is None
     assert state.admit("a", "g", 1.5, 2, first.ticket) is None
-    state.leave(late.ticket)
+    assert late.told == "look again"
     assert state.admit("a", "g", 2.0, 1) is not None, "no place is lost"
 
 
@@ -280,18 +294,22 @@ def test_a_place_refused_by_the_breaker_goes_on_to_the_next_once_it_closes() -> 
     assert second.told == "a"
 
 
+@pytest.mark.parametrize("outcome", [OVERLOADED, RATE])
 @pytest.mark.parametrize("end", ["alive", "release", "record"])
-def test_half_open_targets_hand_out_one_place_until_the_probe_is_back(end: str) -> None:
+def test_half_open_targets_hand_out_one_place_until_the_probe_is_back(
+    end: str, outcome: Outcome
+) -> None:
     state = MemoryState()
     at_a = [state.admit("a", "g", 1.0, 2) for _ in range(2)]
-    at_b = state.admit("b", "g", 1.0, 1)
-    assert at_b is not None
-    state.record(at_b, RATE, 1.0)
+    third_at_a = state.admit("a", "g", 1.0)
+    assert third_at_a is not None
+    state.record(third_at_a, outcome, 1.0)
     first, second, third = (Waiter(state, "a", limit=2) for _ in range(3))
     for permit in at_a:
         assert permit is not None
         state.release(permit)
     assert (first.told, second.told) == ("a", None), "one probe"
+    assert state.admit("a", "g", 2.0, 2) is None, "others wait"
     probe = state.admit("a", "g", 2.0, 2, first.ticket)
     assert probe is not None
     assert state.admit("a", "g", 2.0, 2) is None
@@ -349,6 +367,52 @@ def test_a_line_is_bounded_and_no_flow_shuts_the_others_out() -> None:
         state.leave(ticket)
     assert join("big") is not None
     state.release(held)
+
+
+def test_ever_new_flows_do_not_make_a_line_longer_than_it_may_be() -> None:
+    state, _ = full("a")
+
+    def join(flow: int) -> Ticket | None:
+        return state.queue([("a", 1)], flow=str(flow), wake=lambda: None)
+
+    assert None not in [join(flow) for flow in range(MAX_WAITING)]
+    assert join(MAX_WAITING) is None
+
+
+def test_a_target_named_twice_has_one_line() -> None:
+    state, [held] = full("a")
+    ticket = state.queue([("a", 1), ("a", 1)], wake=lambda: None)
+    assert ticket is not None
+    waiter = Waiter(state, "a")
+    state.leave(ticket)
+    state.release(held)
+    assert waiter.told == "a"
+
+
+def test_lines_in_which_nobody_waits_are_not_looked_at() -> None:
+    places = Places()
+    ticket = Ticket(lambda: None)
+    places.queue(ticket, [("a", 0), ("b", 0)])
+    assert [line.name for line in places.contested] == ["a", "b"]
+    places.withdraw(ticket)
+    assert not places.contested
+
+
+def test_nobody_is_woken_under_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    state, [at_a, at_b] = full("a", "b")
+    waiter = Waiter(state, "a")
+    hand_out = Places.hand_out
+
+    def collecting(self: Places, line: Line, most: int) -> None:
+        hand_out(self, line, most)
+        monkeypatch.undo()
+        state.release(at_b)
+        assert waiter.wakes == 0
+
+    monkeypatch.setattr(Places, "hand_out", collecting)
+    state.record(at_a, OK, 1.0)
+    assert waiter.told == "a"
+    assert state.admit("b", "g", 1.0, 1) is not None
 
 
 def test_what_the_garbage_collector_gives_back_in_the_middle_of_a_call_is_no_deadlock(
@@ -466,6 +530,10 @@ class PlacesMachine(RuleBasedStateMachine):
         self.out: list[Permit] = []
         # (target, priority, flow) to how many turns each other flow had while its first waited
         self.passed: dict[tuple[str, int, str], Counter[str]] = {}
+        for name, group in GROUPS.items():  # whoever queues has asked before
+            permit = self.state.admit(name, group, self.now)
+            assert permit is not None
+            self.state.release(permit)
 
     def at(self, name: str, status: str = "waiting") -> list[Waiting]:
         if status == "kept":
