@@ -135,7 +135,7 @@ def test_calls_of_unknown_size_and_calls_that_failed_do_not_count() -> None:
     ("seen", "asked", "found"),
     [
         ([500], 999, 500),
-        ([500, 1_000], 1_000, 1_000),
+        ([1_000, 500], 1_000, 1_000),
         ([500, 5_000], 2_000, 5_000),  # as near: the larger
         ([500, 20_000], 2_000, 500),
         ([500, 2_000], 1_000_000, 2_000),
@@ -206,7 +206,9 @@ def test_losers_of_a_hedge_count_among_the_slow_ones() -> None:
 def test_what_a_call_given_up_says_of_first_tokens(
     outcome: Outcome, first_token_s: float | None
 ) -> None:
-    latency = of(learnt(*[outcome] * LEAST_COUNT))
+    state = learnt(*[outcome] * LEAST_COUNT)
+    assert state.snapshot().targets["a"].first_token_s is None, "the average is of answers"
+    latency = of(state)
     found = latency.first_token_s(0.5)
     assert found == (None if first_token_s is None else right(first_token_s))
     assert latency.duration_s(0.5) == right(20.0)

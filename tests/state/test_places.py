@@ -300,19 +300,19 @@ def test_half_open_targets_hand_out_one_place_until_the_probe_is_back(
     end: str, outcome: Outcome
 ) -> None:
     state = MemoryState()
-    at_a = [state.admit("a", "g", 1.0, 2) for _ in range(2)]
-    third_at_a = state.admit("a", "g", 1.0)
-    assert third_at_a is not None
-    state.record(third_at_a, outcome, 1.0)
+    held, other, failing = (state.admit("a", "g", 1.0) for _ in range(3))
+    assert held is not None
+    assert other is not None
+    assert failing is not None
+    state.record(failing, outcome, 1.0)
     first, second, third = (Waiter(state, "a", limit=2) for _ in range(3))
-    for permit in at_a:
-        assert permit is not None
-        state.release(permit)
+    state.release(held)
     assert (first.told, second.told) == ("a", None), "one probe"
     assert state.admit("a", "g", 2.0, 2) is None, "others wait"
     probe = state.admit("a", "g", 2.0, 2, first.ticket)
     assert probe is not None
-    assert state.admit("a", "g", 2.0, 2) is None
+    state.release(other)
+    assert second.told is None
     if end == "alive":
         state.alive(probe, 2.1)
         assert (second.told, third.told) == ("a", None)
@@ -386,7 +386,10 @@ def test_a_target_named_twice_has_one_line() -> None:
     waiter = Waiter(state, "a")
     state.leave(ticket)
     state.release(held)
-    assert waiter.told == "a"
+    permit = state.admit("a", "g", 1.0, 1, waiter.ticket)
+    assert permit is not None
+    state.release(permit)
+    assert state.admit("a", "g", 1.0, 1) is not None
 
 
 def test_lines_in_which_nobody_waits_are_not_looked_at() -> None:
