@@ -204,8 +204,6 @@ class MemoryState:
             joined = self._places.queue(ticket, targets)
             for line in ticket.lines:
                 self._serve(line)
-                if not ticket.lines:
-                    break
         if self._given_back or self._woken:
             self._catch_up()
         return ticket if joined else None

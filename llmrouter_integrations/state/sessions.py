@@ -39,12 +39,10 @@ class Sessions:
         stays = self._stays
         with self._lock:
             stay = stays.get(key)
-            if stay is not None:
-                if stay.until > now:
-                    stays.move_to_end(key)
-                else:
-                    del stays[key]
-                    stay = None
+            if stay is not None and stay.until > now:
+                stays.move_to_end(key)
+            else:
+                stay = None
             for _ in range(_SWEPT_PER_LOOKUP):
                 oldest = next(iter(stays), None)
                 if oldest is None or stays[oldest].until > now:
