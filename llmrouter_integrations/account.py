@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from llmrouter_integrations.messages import Response
 
-__all__ = ["account_of"]
+__all__ = ["RESTARTED", "account_of"]
+
+RESTARTED: Final = "llmrouter_restarted"
+"""The key that marks, in a stream, that what came before is void; with its length in characters."""
 
 
 def account_of(response: Response) -> dict[str, Any]:

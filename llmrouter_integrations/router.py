@@ -50,6 +50,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Router"]
 
+MOST_TIMES_USUAL = 3.0
+"""A call counts as slow after as many medians at the latest: where calls hang often enough, a high
+quantile is the time limit itself."""
+
 UNMEASURED_IS_SLOW = 2.0
 """A target that was hardly ever asked counts as slow after as many times what was expected."""
 
@@ -279,11 +283,11 @@ class Router:
             if not isinstance(after, str):
                 return after
             seen = self.state.latency(target.name, input_tokens)
-            quantile = int(after[1:]) / 100
             if seen is not None:
-                known = seen.first_token_s(quantile) if streamed else seen.duration_s(quantile)
-                if known is not None:
-                    return known
+                took_s = seen.first_token_s if streamed else seen.duration_s
+                often_s, mostly_s = took_s(0.5), took_s(int(after[1:]) / 100)
+                if often_s is not None and mostly_s is not None:
+                    return min(mostly_s, MOST_TIMES_USUAL * often_s)
             return UNMEASURED_IS_SLOW * decision.scored(target.name).latency_s
 
         return Hedge(after_s, self._purse.pays)

@@ -67,9 +67,9 @@ def says_nothing(
         return not error.sent
     if error.status is not None and error.status >= 300:
         return False
-    return too_late or (
-        error.phase is not None and _was_impatient(error.phase, limits, plan, usual)
-    )
+    if too_late and limits.total_s < PATIENT_FROM * usual.timeout_s:
+        return True
+    return error.phase is not None and _was_impatient(error.phase, limits, plan, usual)
 
 
 def _was_impatient(

@@ -29,6 +29,7 @@ from llmrouter_integrations.langchain.to_request import to_request
 from llmrouter_integrations.langchain.tools import AnyTool, choice_kwarg, tools_kwarg
 from llmrouter_integrations.langchain.with_router import ModelWithRouter
 from llmrouter_integrations.messages import Chunk, Request
+from llmrouter_integrations.router import Router
 from llmrouter_integrations.routing.features import estimate_tokens, read_features
 from llmrouter_integrations.settings import read_param
 

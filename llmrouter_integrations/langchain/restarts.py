@@ -1,17 +1,18 @@
 """Streams that may begin again (the hint ``on_interrupt="restart"``), as LangChain adds them up.
 
-A chunk without content marks the place: what came before it is void. Whoever shows chunks as they
+A chunk without content marks the place, by the key ``llmrouter_restarted`` of its metadata: what came before it is void. Whoever shows chunks as they
 come must see to that; but LangChain, and any chain or agent that adds chunks up, gets the answer
 that counts, since these chunks know it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
+from llmrouter_integrations.account import RESTARTED
 from llmrouter_integrations.langchain.from_response import to_chunks
 
 if TYPE_CHECKING:
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.langchain.from_response import Form
     from llmrouter_integrations.messages import Chunk
 
-__all__ = ["RESTARTED", "to_restartable_chunks"]
-
-RESTARTED: Final = "llmrouter_restarted"
-"""The key of ``response_metadata`` that marks the place, with how many characters are void."""
+__all__ = ["to_restartable_chunks"]
 
 
 class _RestartableChunk(AIMessageChunk):
