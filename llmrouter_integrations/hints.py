@@ -41,8 +41,8 @@ TASKS: tuple[Task, ...] = get_args(Task)
 class RoutingHints:
     """What the caller said about a request. Every field is optional.
 
-    ``session``, ``hedge``, ``tenant`` and ``tags`` are kept in the decision and as yet change
-    nothing: they are for stickiness, hedging, budgets and the audit trail.
+    ``hedge``, ``tenant`` and ``tags`` are kept in the decision and as yet change nothing: they are
+    for hedging, budgets and the audit trail.
 
     Attributes:
         task: What kind of work it is; overrides what the router would infer.
@@ -59,7 +59,7 @@ class RoutingHints:
         exclude_providers: Never these providers; one that nobody knows is an error.
         regions: Only targets in these regions.
         data_policy: The least the provider must promise about the data.
-        session: Conversation id, for stickiness and audit.
+        session: Conversation id: it stays where its prompt is cached, as long as that pays.
         pin: Exactly this target; nothing else is tried. Where it names several, the first in rank.
         fallback: Whether another target may be tried when the first fails.
         hedge: Whether a second target may be raced when the first is slow.
