@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEALTHY",
+    "CutOff",
     "Health",
     "Latency",
     "Outcome",
@@ -61,6 +62,8 @@ class Health:
 
 
 HEALTHY = Health()
+
+CutOff = Literal["first_token", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +121,10 @@ class Outcome:
         output_tokens: Length of the answer, where it is known.
         input_tokens: Length of the prompt, where it is known; without it the call does not count
             in :meth:`StateStore.latency`.
-        cut_off: It was given up before it had answered: its time ran out, or another was faster.
-            Then ``duration_s`` (and, where there is no ``first_token_s``, the time to the first
-            token) is only the least it would have taken. With ``cools="nothing"`` such a call
-            says nothing of the target's health.
+        cut_off: What had not come when the call was given up, because its time ran out or another
+            was faster: a stream's first token, or the end of the answer. Then ``duration_s`` is
+            only the least it would have taken. With ``cools="nothing"`` such a call says nothing
+            of the target's health.
     """
 
     ok: bool
@@ -134,7 +137,7 @@ class Outcome:
     first_token_s: float | None = None
     output_tokens: int | None = None
     input_tokens: int | None = None
-    cut_off: bool = False
+    cut_off: CutOff | None = None
 
 
 @dataclass(slots=True, eq=False)

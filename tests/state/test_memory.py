@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmrouter_integrations.state.base import Outcome, Permit
-from llmrouter_integrations.state.memory import LONGEST_RETRY_AFTER_S, MemoryState
+from llmrouter_integrations.state.breaker import LONGEST_RETRY_AFTER_S
+from llmrouter_integrations.state.memory import MemoryState
 
 OK = Outcome(ok=True, duration_s=1.0)
 SERVER = Outcome(ok=False, cools="target", trips_after=3, reason="ServerError")
