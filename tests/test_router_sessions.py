@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from llmrouter_integrations import Router
@@ -207,16 +205,3 @@ def test_in_order_means_in_order(simulator, balance, kept):
         answers = converse(router, 2, session="s")
     assert {a.target for a in answers} == {"m0"}
     assert len(stays) == kept * len(answers)
-
-
-def test_keys_of_one_model_share_what_goes_on_at_once(simulator):
-    simulator.script("m", Fault.stall(0.1))
-    keys = [priced(simulator, "openai", "m", name=n, quality=0.8, api_key=n) for n in "abc"]
-
-    async def ask_all():
-        async with Router(keys, balance="least_busy") as router:
-            return await asyncio.gather(*[router.acomplete(f"{i}") for i in range(12)])
-
-    answers = asyncio.run(ask_all())
-    shares = [sum(a.target == name for a in answers) for name in "abc"]
-    assert shares == [4, 4, 4]

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from llmrouter_integrations.routing.score import ASSUMED_TOKENS_PER_S
@@ -36,6 +37,8 @@ __all__ = ["TIE_USD", "Balancer", "with_replica_groups"]
 
 TIE_USD = 1e-12
 """Utilities that differ by less are the same but for rounding."""
+
+_BY_KEY = itemgetter(0)
 
 LOOKED_AT_AGAIN = 0.05
 """Share of the requests that "fastest" sends by weight alone."""
@@ -132,7 +135,7 @@ class Balancer:
         draw = self._rng.random
         # Efraimidis and Spirakis (2006): keys u^(1/w) give a weighted random order
         keyed = [(draw() ** (1.0 / s.target.weight), s) for s in replicas]
-        keyed.sort(key=lambda pair: pair[0], reverse=True)
+        keyed.sort(key=_BY_KEY, reverse=True)
         ordered = [s for _, s in keyed]
         if self._how == "least_busy":
             ordered.sort(key=self._business)

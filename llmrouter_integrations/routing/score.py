@@ -116,8 +116,11 @@ class SessionScorer(Scorer):
     def __call__(self, target: Target, value: float, waiting: float) -> Scored:
         """Score a target, its costs as the cache leaves them; as :meth:`Scorer.__call__`."""
         scored = Scorer.__call__(self, target, value, waiting)
-        if target.name != self._cache.target and not target.charges_cache_writes:
+        cache = self._cache
+        if target.name != cache.target and not target.charges_cache_writes:
+            return scored
+        extra = cache.extra_usd(target)
+        if not extra:
             return scored
         utility, _, quality, cost, latency, _ = scored
-        extra = self._cache.extra_usd(target)
         return _new(Scored, (utility - extra, target, quality, cost + extra, latency, None))
