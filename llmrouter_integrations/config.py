@@ -28,8 +28,9 @@ from llmrouter_integrations.hints import DataPolicy, Prefer, RoutingHints
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["BoundTarget", "Protocol", "RouterConfig", "TargetConfig"]
+__all__ = ["Balance", "BoundTarget", "Protocol", "RouterConfig", "TargetConfig"]
 
+Balance = Literal["weighted", "least_busy", "fastest"]
 Protocol = Literal["openai-chat", "openai-responses", "anthropic", "gemini", "cohere", "bedrock"]
 
 _WRITTEN_OPTIONS = frozenset({"api_version", "location", "profile", "project", "region"})
@@ -231,6 +232,9 @@ class RouterConfig(_Settings):
     Attributes:
         models: The targets; None: those whose keys are in the environment.
         policy: "utility" (most expected value for the money) or "ordered" (as listed: failover).
+        balance: How replicas (one model at one provider, with several keys or in regions) share the
+            traffic: "weighted", "least_busy" or "fastest"; see docs/routing.md. None: weighted,
+            and under the policy "ordered" not at all.
         prefer: A preset of the prices of quality and of waiting.
         value_usd: What a good answer is worth, in dollars; overrides the preset's.
         timeout_s: Total time of a request, retries and fallbacks included, in seconds.
@@ -251,6 +255,7 @@ class RouterConfig(_Settings):
 
     models: tuple[TargetConfig, ...] | None = None
     policy: Literal["utility", "ordered"] = "utility"
+    balance: Balance | None = None
     prefer: Prefer = "balanced"
     value_usd: float | None = Field(default=None, ge=0)
     timeout_s: float = Field(default=300.0, gt=0, le=_DAY_S)

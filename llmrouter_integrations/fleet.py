@@ -15,6 +15,7 @@ from llmrouter_integrations.errors import (
     MissingKeyError,
     UnknownModelError,
 )
+from llmrouter_integrations.routing.balance import with_replica_groups
 from llmrouter_integrations.routing.target import Target
 from llmrouter_integrations.wire import registry
 from llmrouter_integrations.wire.base import Endpoint
@@ -118,7 +119,7 @@ class Fleet:
             raise MissingKeyError(
                 "; ".join(f"{name}: no API key: {what}" for name, what in keyless.items())
             )
-        return cls(tuple(targets), backends, frozenset(prefilling))
+        return cls(with_replica_groups(targets), backends, frozenset(prefilling))
 
 
 def _warn_of_misspelling(config: TargetConfig, provider: str, catalog: Catalog) -> None:

@@ -42,8 +42,7 @@ TASKS: tuple[Task, ...] = get_args(Task)
 class RoutingHints:
     """What the caller said about a request. Every field is optional.
 
-    ``session`` and ``tags`` are kept in the decision and as yet change nothing: they are for
-    stickiness and the audit trail.
+    ``tags`` are kept in the decision and as yet change nothing: they are for the audit trail.
 
     Attributes:
         task: What kind of work it is; overrides what the router would infer.
@@ -60,7 +59,7 @@ class RoutingHints:
         exclude_providers: Never these providers; one that nobody knows is an error.
         regions: Only targets in these regions.
         data_policy: The least the provider must promise about the data.
-        session: Conversation id, for stickiness and audit.
+        session: Conversation id: it stays where its prompt is cached, as long as that pays.
         pin: Exactly this target; nothing else is tried. Where it names several, the first in rank.
         fallback: Whether another target may be tried when the first fails.
         hedge: Whether a second target may be raced when the first is slow.

@@ -28,6 +28,8 @@ from llmrouter_integrations.hints import EMPTY, RoutingHints
 from llmrouter_integrations.messages import NativeTool, Tool, Usage
 from llmrouter_integrations.routing.features import estimate_tokens
 from llmrouter_integrations.routing.policy import decide
+from llmrouter_integrations.routing.stickiness import cached_by, session_key
+from llmrouter_integrations.state.base import Stay
 from llmrouter_integrations.state.memory import MemoryState
 from llmrouter_integrations.transport import Transport
 from llmrouter_integrations.wire.inbound import request_from
@@ -209,40 +211,45 @@ class Router:
         """Get a whole answer to a :class:`Request`; as :meth:`complete`."""
         decision = self.decide(request, hints)
         plan = self._plan(request, decision, streamed=False)
-        return self._dispatcher.complete(request, plan, self._settler(decision))
+        return self._dispatcher.complete(request, plan, self._settler(request, decision))
 
     async def arun(self, request: Request, hints: RoutingHints = EMPTY) -> Response:
         """Get a whole answer to a :class:`Request`; as :meth:`complete`."""
         decision = self.decide(request, hints)
         plan = self._plan(request, decision, streamed=False)
-        return await self._dispatcher.acomplete(request, plan, self._settler(decision))
+        return await self._dispatcher.acomplete(request, plan, self._settler(request, decision))
 
     def run_stream(self, request: Request, hints: RoutingHints = EMPTY) -> Iterator[Chunk]:
         """Get the answer to a :class:`Request` in chunks; as :meth:`stream`."""
         decision = self.decide(request, hints)
         plan = self._plan(request, decision, streamed=True)
-        return self._dispatcher.stream(request, plan, self._settler(decision))
+        return self._dispatcher.stream(request, plan, self._settler(request, decision))
 
     def arun_stream(self, request: Request, hints: RoutingHints = EMPTY) -> AsyncIterator[Chunk]:
         """Get the answer to a :class:`Request` in chunks; as :meth:`stream`."""
         decision = self.decide(request, hints)
         plan = self._plan(request, decision, streamed=True)
-        return self._dispatcher.astream(request, plan, self._settler(decision))
+        return self._dispatcher.astream(request, plan, self._settler(request, decision))
 
     def decide(self, request: Request, hints: RoutingHints = EMPTY) -> Decision:
         """Choose the targets for a :class:`Request`; as :meth:`explain`."""
         config = self.config
         prefer: Prefer = config.prefer
+        hints = hints.over(self._hints)
+        now = self._clock()
+        session = self._session(hints)
         return decide(
             request,
-            hints.over(self._hints),
+            hints,
             self.targets,
             self.state.snapshot(),
-            now=self._clock(),
+            now=now,
             policy=config.policy,
             prefer=prefer,
             value_usd=config.value_usd,
             rng=self._rng,
+            balance=config.balance,
+            stay=None if session is None else self.state.session(session, now),
         )
 
     # -- inside -------------------------------------------------------------------------------
@@ -292,13 +299,29 @@ class Router:
 
         return Hedge(after_s, self._purse.pays)
 
-    def _settler(self, decision: Decision) -> Settle:
+    def _session(self, hints: RoutingHints) -> str | None:
+        """The key of the request's session, where sessions are kept together."""
+        config = self.config
+        if config.policy == "ordered" and config.balance is None:
+            return None
+        return session_key(hints)
+
+    def _settler(self, request: Request, decision: Decision) -> Settle:
+        session = self._session(decision.hints)
+        # a provider counts from when it was asked
+        asked_at = 0.0 if session is None else self._clock()
+
         def settle(target: PlanTarget, response: Response) -> Settlement:
             usage = response.usage
             if not usage.reported and not usage.total_tokens:
                 usage = _estimated(decision, response)
-            cost_usd = self._cost(self._targets[target.name], response, usage)
-            return Settlement(usage, cost_usd, decision)
+            known = self._targets[target.name]
+            if session is not None:
+                cached = cached_by(known, request, usage, decision.cache)
+                if cached is not None:
+                    until = asked_at + cached.lifetime_s
+                    self.state.stay(session, Stay(target.name, cached.tokens, until))
+            return Settlement(usage, self._cost(known, response, usage), decision)
 
         return settle
 

@@ -20,6 +20,7 @@ class Breaker:
     """
 
     __slots__ = (
+        "breaks_late",
         "cooling_until",
         "epoch",
         "failures",
@@ -37,6 +38,7 @@ class Breaker:
         self.epoch = 0
         self.failures = 0
         self.openings = 0
+        self.breaks_late = False
         self.probing = False
         self.reason = ""
 
@@ -50,7 +52,14 @@ class Breaker:
             self.probing = False
 
     def shows_life(self, epoch: int, now: float) -> None:
-        """A call is being answered: others may go too. How it ends is still to be seen."""
+        """A call is being answered: others may go too. How it ends is still to be seen.
+
+        Where answers broke off after they had begun, it must be seen first.
+        """
+        if not self.breaks_late:
+            self._close(epoch, now)
+
+    def _close(self, epoch: int, now: float) -> None:
         if epoch != self.epoch or not self.is_open:
             return
         self.probing = False
@@ -61,7 +70,7 @@ class Breaker:
 
     def succeeded(self, epoch: int, now: float) -> None:
         """A call was answered."""
-        self.shows_life(epoch, now)
+        self._close(epoch, now)
         if epoch == self.epoch and not self.is_open:
             self.failures = self.openings = 0
 
@@ -90,6 +99,7 @@ class Breaker:
         if asked_s is None or self.openings:
             rest_s = max(rest_s, min(base_s * 2.0 ** min(self.openings, 60), max_s))
         self.openings += 1
+        self.breaks_late = outcome.first_token_s is not None
         self.is_open = False
         self.rest(rest_s, outcome.reason, now)
 
