@@ -19,10 +19,11 @@ from llmrouter_integrations.dispatch.plan import (
     PlanTarget,
     Settle,
     Settlement,
+    Verify,
 )
 from llmrouter_integrations.dispatch.purse import Purse
 from llmrouter_integrations.dispatch.verify import verifier
-from llmrouter_integrations.errors import ConfigurationError
+from llmrouter_integrations.errors import ConfigurationError, InvalidRequestError
 from llmrouter_integrations.fleet import Fleet, discover
 from llmrouter_integrations.hints import EMPTY, RoutingHints
 from llmrouter_integrations.messages import NativeTool, Tool, Usage
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     Messages = str | Iterable[Message | Mapping[str, Any]]
 
 __all__ = ["Router"]
+
+_FREE_CHOICES = frozenset((None, "auto", "none", "required"))
 
 MOST_TIMES_USUAL = 3.0
 """A call counts as slow after as many medians at the latest: where calls hang often enough, a high
@@ -277,7 +280,8 @@ class Router:
             expect=_expecter(decision) if asks else None,
             max_cost_usd=hints.max_cost_usd,
             tool_names=_tools_on_offer(request) if request.tools else None,
-            verify=None if hints.verify is None else verifier(hints.verify, request),
+            verify=_check(request, hints, streamed=streamed),
+            strict=hints.verify is not None,
             on_interrupt=hints.on_interrupt or "raise",
             hedge=self._hedge(decision, streamed=streamed) if hedged else None,
         )
@@ -394,6 +398,21 @@ def _expecter(decision: Decision) -> Expect:
         return Settlement(usage, scored.cost_usd, decision)
 
     return expect
+
+
+def _check(request: Request, hints: RoutingHints, *, streamed: bool) -> Verify | None:
+    """Make what an answer must pass: what the caller asked for, else the form they asked for.
+
+    Of a stream only the former, since it must be held for it.
+    """
+    if hints.verify is not None:
+        return verifier(hints.verify, request)
+    if streamed or (request.output is None and request.tool_choice in _FREE_CHOICES):
+        return None
+    try:
+        return verifier("schema", request)
+    except InvalidRequestError:  # a schema that only its provider may understand
+        return None
 
 
 def _tools_on_offer(request: Request) -> frozenset[str] | None:

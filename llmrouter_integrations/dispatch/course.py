@@ -279,7 +279,7 @@ class Course:
             self._broken = StreamInterrupted(partial, error, self._ledger.attempts)
             if not self._may_go_on(self._broken):
                 raise self._broken from error
-        elif error.answer is not None and settlement is not None and self._plan.verify is None:
+        elif error.answer is not None and settlement is not None and not self._plan.strict:
             self._at_hand = self._ledger.signed(error.answer, target, settlement)
         self._weigh(target, error, event.now)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from llmrouter_integrations.accumulate import ResponseBuilder
 from llmrouter_integrations.dispatch.steps import Continue, Repair
-from llmrouter_integrations.dispatch.verify import repair
+from llmrouter_integrations.dispatch.verify import settle_verdict
+from llmrouter_integrations.dispatch.verify_repair import repair
 from llmrouter_integrations.errors import (
-    ConfigurationError,
     MalformedToolCallError,
     RejectedAnswerError,
     TruncatedAnswerError,
@@ -64,13 +64,7 @@ def verify(plan: Plan, response: Response) -> None:
     """
     if plan.verify is None:
         return
-    problem = plan.verify(response)
-    if inspect.isawaitable(problem):
-        if inspect.iscoroutine(problem):
-            problem.close()
-        raise ConfigurationError(
-            "an async `verify` needs an async call: acomplete, astream, ainvoke, achat, ..."
-        )
+    problem = settle_verdict(plan.verify(response))
     if problem is not None:
         raise RejectedAnswerError(problem, answer=response)
 

@@ -99,7 +99,9 @@ class Plan:
         expect: Estimates an answer's cost.
         max_cost_usd: What all calls together may cost, in dollars; None: anything.
         tool_names: The tools on offer; a call of any other is malformed. None: not known.
-        verify: What an answer must pass to be one, because the caller asked for that.
+        verify: What an answer must pass to be one. A stream is held until it has.
+        strict: Whether the caller asked for that: then no other answer is handed on. Else one that
+            did not pass is, where nobody gave a better one.
         on_interrupt: What to do when a stream breaks after content was handed on.
         hedge: Whether and when to race a second target.
     """
@@ -116,6 +118,7 @@ class Plan:
     max_cost_usd: float | None = None
     tool_names: frozenset[str] | None = None
     verify: Verify | None = None
+    strict: bool = False
     on_interrupt: OnInterrupt = "raise"
     hedge: Hedge | None = None
 

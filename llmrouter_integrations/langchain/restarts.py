@@ -1,8 +1,8 @@
 """Streams that may begin again (the hint ``on_interrupt="restart"``), as LangChain adds them up.
 
-A chunk without content marks the place, by the key ``llmrouter_restarted`` of its metadata: what came before it is void. Whoever shows chunks as they
-come must see to that; but LangChain, and any chain or agent that adds chunks up, gets the answer
-that counts, since these chunks know it.
+A chunk without content marks the place, by the key ``llmrouter_restarted`` of its metadata: what
+came before it is void. Whoever shows chunks as they come must see to that; but LangChain, and any
+chain or agent that adds chunks up, gets the answer that counts, since these chunks know it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _sum(chunks: Sequence[AIMessageChunk]) -> AIMessageChunk:
     marks = [at for at, chunk in enumerate(chunks) if RESTARTED in chunk.response_metadata]
     # a sum that has one already begins with it
     first, *rest = [_plain(chunk) for chunk in chunks[marks[-1] if marks else 0 :]]
-    return first + rest if rest else first  # type: ignore[operator,return-value]  # LangChain adds lists
+    return first + rest if rest else first
 
 
 def _plain(chunk: AIMessageChunk) -> AIMessageChunk:

@@ -199,7 +199,7 @@ def test_then_the_next_model_is_asked(get: Callable[[Bench], Any]) -> None:
 
 @WAYS
 def test_no_answer_that_fails_the_callers_check_is_handed_on(get: Callable[[Bench], Any]) -> None:
-    bench = bench_of([SHORT], [SHORT], verify=too_short)
+    bench = bench_of([SHORT], [SHORT], verify=too_short, strict=True)
     with pytest.raises(AllTargetsFailed) as raised:
         get(bench)
     assert "it is too short" in str(raised.value)
@@ -209,8 +209,15 @@ def test_no_answer_that_fails_the_callers_check_is_handed_on(get: Callable[[Benc
 
 
 @WAYS
+def test_a_check_nobody_asked_for_only_looks_for_better(get: Callable[[Bench], Any]) -> None:
+    _, response = get(bench_of([SHORT], [SHORT], verify=too_short))
+    assert response.text == "4"
+    assert [a.error_type for a in response.attempts] == ["RejectedAnswerError"] * 3
+
+
+@WAYS
 def test_a_price_cap_ends_the_repairs(get: Callable[[Bench], Any]) -> None:
-    bench = bench_of([SHORT], [ANSWER], verify=too_short, max_cost_usd=0.9)
+    bench = bench_of([SHORT], [ANSWER], verify=too_short, strict=True, max_cost_usd=0.9)
     bench.plan = replace(bench.plan, expect=lambda target: bench.settle(target, Response(
         Message("assistant", ()))))  # fmt: skip
     with pytest.raises(AllTargetsFailed, match=r"more than is left of \$0\.9") as raised:
@@ -251,8 +258,7 @@ class Calling(Scripted):
     """Whole answers with tool calls too."""
 
     def complete(self, call: Call) -> Response:
-        builder = chunks_folded(self._begin(call))
-        return builder
+        return chunks_folded(self._begin(call))
 
     async def acomplete(self, call: Call) -> Response:
         await asyncio.sleep(0)
@@ -285,7 +291,7 @@ def test_a_call_of_a_tool_that_is_not_there_fails_over(get: Callable[[Bench], An
     assert [call.name for call in response.tool_calls] == ["known"]
     assert response.attempts[0].error_type == "MalformedToolCallError"
     assert "'unknown'" in (response.attempts[0].error or "")
-    assert all("unknown" != d.name for c in chunks for d in c.deltas)  # type: ignore[union-attr]  # tool calls only
+    assert all(d.name != "unknown" for c in chunks for d in c.deltas)  # type: ignore[union-attr]  # tool calls only
     bench.nothing_held()
 
 
