@@ -709,3 +709,14 @@ def test_an_event_that_answers_no_call_is_refused() -> None:
     with pytest.raises(TypeError, match="no answer to a call"):
         machine.send(Woke(1.0))
     assert state.snapshot().targets["a"].in_flight == 0
+
+
+@pytest.mark.parametrize(("timeout_s", "failures"), [(60.0, 1), (40.0, 1), (5.0, 0)])
+def test_a_stream_that_trickles_past_the_configured_deadline_is_held_against_its_target(
+    timeout_s: float, failures: int
+) -> None:
+    state = MemoryState()
+    trickling = [(200.0, ANSWER)]
+    played = play(trickling, A, streamed=True, state=state, timeout_s=timeout_s, first_token_s=100.0)
+    assert isinstance(played.error, StreamInterrupted | DeadlineExceeded)
+    assert state.snapshot().targets["a"].failures == failures
