@@ -97,6 +97,7 @@ class Incoming:
         builder: The answer so far, whether handed on or not.
         held: Chunks to be handed on.
         handed_on: Whether any content has been.
+        flows: Whether, once committed to, all is handed on as it comes.
     """
 
     __slots__ = (
@@ -107,6 +108,7 @@ class Incoming:
         "_names",
         "_text_at",
         "builder",
+        "flows",
         "handed_on",
         "held",
     )
@@ -119,6 +121,7 @@ class Incoming:
         self.handed_on = False
         self._hold = plan.verify is not None
         self._calls_wait = plan.on_interrupt != "raise"
+        self.flows = not self._calls_wait and not isinstance(amend, Continue)
         self._names = plan.tool_names
         self._hallucinated: str | None = None
         self._text_at: int | None = None
@@ -131,7 +134,8 @@ class Incoming:
 
     def opens(self, chunk: Chunk) -> bool:
         """Take a chunk before the stream is committed to; say whether it is time to."""
-        chunk = self._fitted(chunk)
+        if self._text_at is not None:
+            chunk = self._fitted(chunk, self._text_at)
         self.builder.add(chunk)
         self.held.append(chunk)
         if self._hold or not chunk.has_content:
@@ -145,7 +149,8 @@ class Incoming:
 
     def passes(self, chunk: Chunk) -> Chunk | None:
         """Take a chunk of a committed stream; give it back if it is to be handed on now."""
-        chunk = self._fitted(chunk)
+        if self._text_at is not None:
+            chunk = self._fitted(chunk, self._text_at)
         self.builder.add(chunk)
         if self._calls_wait and (self.held or _calls(chunk)):
             self.held.append(chunk)
@@ -183,10 +188,9 @@ class Incoming:
             error.answer = response
         return error
 
-    def _fitted(self, chunk: Chunk) -> Chunk:
+    def _fitted(self, chunk: Chunk, at: int) -> Chunk:
         """Fit the rest of a text to its beginning: one text, with no second thoughts."""
-        at = self._text_at
-        if at is None or not chunk.deltas:
+        if not chunk.deltas:
             return chunk
         deltas: list[Delta] = []
         for delta in chunk.deltas:

@@ -94,9 +94,15 @@ class OpenedStream(_Opened):
         try:
             for chunk in incoming.release():
                 yield chunk
-            for chunk in self._chunks:
-                if (passed := incoming.passes(chunk)) is not None:
-                    yield passed
+            if incoming.flows:
+                add = incoming.builder.add
+                for chunk in self._chunks:
+                    add(chunk)
+                    yield chunk
+            else:
+                for chunk in self._chunks:
+                    if (passed := incoming.passes(chunk)) is not None:
+                        yield passed
             response = incoming.finish()
             yield from incoming.held
         except AttemptError as error:
@@ -154,9 +160,15 @@ class AsyncOpenedStream(_Opened):
         try:
             for chunk in incoming.release():
                 yield chunk
-            async for chunk in self._chunks:
-                if (passed := incoming.passes(chunk)) is not None:
-                    yield passed
+            if incoming.flows:
+                add = incoming.builder.add
+                async for chunk in self._chunks:
+                    add(chunk)
+                    yield chunk
+            else:
+                async for chunk in self._chunks:
+                    if (passed := incoming.passes(chunk)) is not None:
+                        yield passed
             response = incoming.finish()
             for chunk in incoming.held:
                 yield chunk
