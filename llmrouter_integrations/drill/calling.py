@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from llmrouter_integrations.drill.answers import ASKED_WITH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Coroutine, Iterable, Iterator, Mapping
     from types import TracebackType
 
     from llmrouter_integrations.drill.answers import Ask
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from llmrouter_integrations.router import Router
 
 __all__ = ["MODES", "Asked", "Caller", "Heard", "Mode"]
+
+
+T = TypeVar("T")
 
 
 class Mode(NamedTuple):
@@ -126,9 +128,13 @@ class Caller:
         if self._threads is not None:
             one = self._stream if self.mode.streamed else self._complete
             return list(self._threads.map(one, requests))
+        return self.run(self._ask_all(list(requests)))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something else on the caller's event loop, where it has one."""
         if self._loop is None:
-            raise RuntimeError("a caller has threads or a loop")
-        return self._loop.run(self._ask_all(list(requests)))
+            raise RuntimeError("a caller of sync methods has no event loop")
+        return self._loop.run(work)
 
     async def _ask_all(self, requests: list[Asked]) -> list[Heard]:
         places = asyncio.Semaphore(self._concurrency)

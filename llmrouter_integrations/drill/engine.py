@@ -126,15 +126,21 @@ class Drill:
             lost=sum(t.lost for t in tokens),
             unreported=sum((received - told).values()),
         )
-        complaints = self._complaints(result, row, mode, faulty, len(main), judged)
+        complaints = self._complaints(
+            result,
+            row,
+            expected=self._expected(row, mode, faulty),
+            after=len(main),
+            judged=judged,
+        )
         return replace(result, complaints=tuple(complaints))
 
     def _complaints(
         self,
         result: Result,
         row: FaultRow,
-        mode: Mode,
-        faulty: Sequence[Target],
+        *,
+        expected: tuple[Outcome, ...],
         after: int,
         judged: Sequence[tuple[Outcome, Heard]],
     ) -> Iterator[str]:
@@ -144,7 +150,6 @@ class Drill:
                 yield f"{counted[outcome]} {outcome}{_example(judged, (outcome,))}"
         if result.unreported:
             yield f"{result.unreported} calls that no answer or error tells of"
-        expected = self._expected(row, mode, faulty)
         for outcome in _COMMON:
             if counted[outcome] and outcome not in expected:
                 told = f"{counted[outcome]} {outcome}, not {' or '.join(expected)}"
@@ -162,7 +167,7 @@ class Drill:
         if most_s is not None and row.kind != "time" and result.added_p99_s > most_s:
             yield f"{result.added_p99_s * 1000:.0f} ms added to the slowest hundredth"
 
-    def _expected(self, row: FaultRow, mode: Mode, faulty: Sequence[Target]) -> tuple[str, ...]:
+    def _expected(self, row: FaultRow, mode: Mode, faulty: Sequence[Target]) -> tuple[Outcome, ...]:
         """Give what requests may come to, with some targets failing."""
         then = row.meaning.then
         if then == "answered":

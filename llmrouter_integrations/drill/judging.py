@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.drill.catalogue import FaultRow
     from llmrouter_integrations.messages import Response
 
-__all__ = ["Outcome", "judged"]
+__all__ = ["Outcome", "judged", "judged_echo"]
 
 Outcome = Literal[
     "whole",
@@ -58,6 +58,28 @@ def judged(heard: Heard, row: FaultRow | None, who: str) -> Outcome:
     if kind == "whole" or row is None or row.meaning.then != "answered":
         return _never(heard, kind)
     return "told" if _is_as_sent(heard, response, row, who) else _never(heard, kind)
+
+
+def judged_echo(heard: Heard, echo: str) -> Outcome:
+    """Judge what came of a request for nothing but an echo, made of a real model.
+
+    Args:
+        heard: What came.
+        echo: What was to be repeated.
+    """
+    error, response = heard.error, heard.response
+    if isinstance(error, StreamInterrupted):
+        return "interrupted" if error.partial.text == heard.text else "spliced"
+    if error is not None:
+        return "failed" if isinstance(error, RouterError) else "crashed"
+    if response is None:
+        return "truncated"
+    count = heard.text.count(echo)
+    if count > 1 or response.text != heard.text:
+        return "spliced"
+    if count:
+        return "whole"
+    return "wrong" if response.finish_reason == "stop" else "told"
 
 
 def _kind(heard: Heard, response: Response, who: str) -> Kind:

@@ -51,9 +51,8 @@ _KINDS = {
     "tools": "Tool calls",
 }
 
-_COLUMNS = (
-    "| fault | what happened | told as | rests | the request | seen as |\n|---|---|---|---|---|---|"
-)
+_COLUMNS = """| fault | what happened | told as | rests | the request | seen as |
+|---|---|---|---|---|---|"""
 
 
 def page() -> str:
@@ -70,7 +69,7 @@ def _sections() -> Iterator[str]:
 
 def _line(row: FaultRow) -> str:
     meaning = row.meaning
-    then = meaning.then if meaning.then != "answered" else "the answer stands"
+    then: str = "the answer stands" if meaning.then == "answered" else meaning.then
     if row.after_content:
         then += "; of a stream: `StreamInterrupted`"
     if len(row.ways) > 1:
@@ -97,7 +96,8 @@ def _rest(meaning: Meaning) -> str:
 
 def _spellings() -> Iterator[str]:
     row = next(row for row in FAULTS if row.name == "context-overflow")
-    yield "## How vendors say that a prompt is too long\n\n| status | says | source |\n|---|---|---|"
+    yield "## How vendors say that a prompt is too long\n"
+    yield "| status | says | source |\n|---|---|---|"
     for line in row.spellings:
         body = line["body"]
         said = (body if isinstance(body, str) else orjson.dumps(body).decode()).replace("|", "\\|")

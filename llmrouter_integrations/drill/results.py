@@ -7,14 +7,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from llmrouter_integrations.drill.judging import Outcome
 
 __all__ = [
     "MOST_ADDED_P99_S",
     "MOST_CALLS",
     "MOST_CALLS_TO_FAULTY",
+    "NEVER",
+    "Guarantee",
     "Result",
     "Spread",
+    "Summary",
+    "summaries",
 ]
 
 MOST_CALLS = 1.1
@@ -107,3 +113,75 @@ class Result:
         own["outcomes"] = dict(self.outcomes)
         figures = ("passed", "success_rate", "wasted_calls")
         return own | {name: getattr(self, name) for name in figures}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one fault did in all modes drilled: of each figure, the worst.
+
+    Attributes:
+        fault: The fault's name.
+        results: What it did in each mode.
+    """
+
+    fault: str
+    results: tuple[Result, ...]
+
+    @property
+    def drilled(self) -> tuple[Result, ...]:
+        """The results of the modes that were not skipped."""
+        return tuple(result for result in self.results if not result.skipped)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all modes passed."""
+        return all(result.passed for result in self.results)
+
+    def worst(self, figure: str) -> float | None:
+        """Give the largest value that a figure of the results has; None where none has any."""
+        values = [getattr(result, figure) for result in self.drilled]
+        return max((value for value in values if value is not None), default=None)
+
+    def rate(self, *outcomes: Outcome) -> float:
+        """Give the share of all requests that came to one of these."""
+        requests = sum(result.requests for result in self.drilled)
+        found = sum(result.outcomes[outcome] for result in self.drilled for outcome in outcomes)
+        return found / requests if requests else 0.0
+
+
+def summaries(results: Iterable[Result]) -> list[Summary]:
+    """Gather results by fault, in the order they came."""
+    by_fault: dict[str, list[Result]] = {}
+    for result in results:
+        by_fault.setdefault(result.fault, []).append(result)
+    return [Summary(fault, tuple(of_it)) for fault, of_it in by_fault.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Guarantee:
+    """Something that must hold whatever happens, and how far it does.
+
+    Attributes:
+        name: What must hold.
+        case: When, or of what.
+        value: What was measured.
+        limit: The most it may be.
+        unit: Of both.
+        note: What else was seen; what is wrong, where the value alone would not tell.
+    """
+
+    name: str
+    case: str
+    value: float
+    limit: float
+    unit: str
+    note: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it holds."""
+        return self.value <= self.limit
+
+    def plain(self) -> dict[str, Any]:
+        """Give everything as JSON has it."""
+        return {name: getattr(self, name) for name in (*self.__slots__, "passed")}

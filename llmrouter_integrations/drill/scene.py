@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,23 +12,24 @@ from pydantic import SecretStr
 from llmrouter_integrations.config import BoundTarget, RouterConfig, TargetConfig
 from llmrouter_integrations.drill.answers import prompt
 from llmrouter_integrations.drill.judging import judged
-from llmrouter_integrations.drill.stage import key_of, name_of
+from llmrouter_integrations.drill.remote import RemoteStage
+from llmrouter_integrations.drill.stage import Stage, key_of, name_of
 from llmrouter_integrations.errors import ConfigurationError, StreamInterrupted
 from llmrouter_integrations.fleet import protocol_of, quota_group
+from llmrouter_integrations.messages import EMPTY_MAP
 from llmrouter_integrations.router import Router
 from llmrouter_integrations.transport import Transport
 from llmrouter_integrations.wire import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from llmrouter_integrations.drill.calling import Heard
     from llmrouter_integrations.drill.catalogue import FaultRow
     from llmrouter_integrations.drill.judging import Outcome
-    from llmrouter_integrations.drill.stage import Stage
     from llmrouter_integrations.routing.target import Target
 
-__all__ = ["Scene", "SimulatedScene", "built_in"]
+__all__ = ["Scene", "SimulatedScene", "built_in", "simulated"]
 
 _PROVIDERS = {
     "openai-chat": "openai",
@@ -42,7 +44,10 @@ _PROVIDERS = {
 class Scene(Protocol):
     """Where a drill takes place: targets that can be made to fail, and what is known of them."""
 
-    targets: Sequence[Target]
+    @property
+    def targets(self) -> Sequence[Target]:
+        """The targets, in the order configured."""
+        ...
 
     def refuses(self, row: FaultRow, faulty: Collection[str], *, streamed: bool) -> str:
         """Say why this fault cannot happen to these targets; empty where it can."""
@@ -105,7 +110,7 @@ class SimulatedScene:
 
     Args:
         config: What is drilled.
-        stage: The simulated providers.
+        stage: The simulated providers, started.
         patience_s: The limits on silence, in seconds; a request may take four times as long. None:
             as configured.
 
@@ -113,7 +118,9 @@ class SimulatedScene:
         ConfigurationError: It names no targets, or one that is a model object of the caller's own.
     """
 
-    def __init__(self, config: RouterConfig, stage: Stage, *, patience_s: float | None) -> None:
+    def __init__(
+        self, config: RouterConfig, stage: Stage | RemoteStage, *, patience_s: float | None
+    ) -> None:
         bound = [t.name for t in config.models or () if isinstance(t, BoundTarget)]
         if not config.models or bound:
             raise ConfigurationError(
@@ -140,14 +147,26 @@ class SimulatedScene:
         return f"{' and '.join(unable)} cannot show it" if unable else ""
 
     def router(
-        self, row: FaultRow | None, faulty: Collection[str], *, way: int | None = None
+        self,
+        row: FaultRow | None,
+        faulty: Collection[str],
+        *,
+        way: int | None = None,
+        fields: Mapping[str, Any] = EMPTY_MAP,
     ) -> Router:
-        """Give a router that knows of nothing yet, over targets to which this happens."""
+        """Give a router that knows of nothing yet, over targets to which this happens.
+
+        Args:
+            row: What happens; None: nothing.
+            faulty: Names of the targets that it happens to.
+            way: Which of its ways; None: one after the other.
+            fields: Fields that all targets have besides.
+        """
         name = row.name if row is not None else ""
         self._stage.play(name, [self._parts[target].number for target in faulty], way)
         place = row.way if row is not None and isinstance(row.way, str) else ""
         models = tuple(
-            part.played(self._stage.url(part.provider, place if target in faulty else ""))
+            part.played(self._stage.url(part.provider, place if target in faulty else ""), fields)
             for target, part in self._parts.items()
         )
         config = self._config.model_copy(update={"models": models})
@@ -157,6 +176,10 @@ class SimulatedScene:
         """Count the calls that each target received since the last router was given."""
         received = self._stage.calls()
         return {name: received.get(part.number, 0) for name, part in self._parts.items()}
+
+    def connections(self) -> int:
+        """Count the connections that the providers have open."""
+        return self._stage.connections()
 
     def prompt(self, number: int) -> str:
         """Give the words of a request."""
@@ -194,7 +217,7 @@ class _Part:
             target.quota_group or quota_group(provider, target.base_url, key),
         )
 
-    def played(self, base_url: str) -> TargetConfig:
+    def played(self, base_url: str, fields: Mapping[str, Any]) -> TargetConfig:
         """Give the target as it is played: as configured, but for its address and its key."""
         return self.target.model_copy(
             update={
@@ -204,8 +227,34 @@ class _Part:
                 "headers": {},
                 "protocol": self.protocol,
                 "quota_group": self.group,
+                **fields,
             }
         )
+
+
+@contextmanager
+def simulated(
+    config: RouterConfig | None = None,
+    *,
+    protocol: str = "openai-chat",
+    patience_s: float | None = 0.5,
+    in_process: bool = False,
+) -> Iterator[SimulatedScene]:
+    """Set up a simulated scene, and take it down.
+
+    Args:
+        config: What is drilled; None: the built-in pair of targets.
+        protocol: The protocol of the built-in pair's first target.
+        patience_s: As :class:`SimulatedScene` takes it.
+        in_process: Whether the providers run in this process, which is quick to start but takes
+            of the client's time; otherwise they have one of their own.
+    """
+    with Stage() if in_process else RemoteStage() as stage:
+        scene = SimulatedScene(config or built_in(protocol), stage, patience_s=patience_s)
+        try:
+            yield scene
+        finally:
+            scene.close()
 
 
 def _times(patience_s: float | None) -> dict[str, Any]:
