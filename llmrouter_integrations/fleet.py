@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.transport import Transport
     from llmrouter_integrations.wire.registry import ProviderInfo
 
-__all__ = ["Fleet", "discover", "quota_group"]
+__all__ = ["Fleet", "discover", "protocol_of", "quota_group"]
 
 _log = logging.getLogger("llmrouter_integrations")
 
@@ -98,7 +98,7 @@ class Fleet:
             facts = catalog.find(provider, config.model_id)
             if facts is None and info is not None:
                 _warn_of_misspelling(config, provider, catalog)
-            protocol = config.protocol or _protocol(config, info, env)
+            protocol = config.protocol or protocol_of(config, info, env)
             target = Target.build(
                 config,
                 facts,
@@ -168,7 +168,8 @@ def _may_go_without(config: TargetConfig, info: ProviderInfo | None) -> bool:
     return chained or info is None or info.local or bool(config.base_url or config.headers)
 
 
-def _protocol(config: TargetConfig, info: ProviderInfo | None, env: Mapping[str, str]) -> str:
+def protocol_of(config: TargetConfig, info: ProviderInfo | None, env: Mapping[str, str]) -> str:
+    """Give the protocol that a target is asked over."""
     if info is None:
         return "openai-chat"
     elsewhere = config.base_url or any(env.get(name) for name in info.base_url_env)
