@@ -28,6 +28,7 @@ from llmrouter_integrations.messages import (
     ReasoningPart,
     RefusalPart,
     TextPart,
+    Tool,
     ToolCallPart,
     ToolResultPart,
 )
@@ -44,6 +45,7 @@ WORDS = st.sampled_from(
     ["hi", "so?", "naïve 漢字 🙂", "a\nb", " padded ", "tail \n", "Error: x", '{"a": 1}']
 )
 BLANK = st.sampled_from(["", " ", "\n\t"])
+SCHEMA = {"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]}
 LETTERS = string.ascii_letters + string.digits
 
 
@@ -84,13 +86,15 @@ class History:
         messages: The turns.
         said: The marks of all that anybody said, and of all that tools returned.
         calls: The mark of each call to that of its result; of calls whose id occurs once only.
-        ids: The ids of those, by mark.
+        ids: Whose ids those are, and what they are, by mark.
+        settings: Further fields of the request.
     """
 
     messages: tuple[Message, ...] = ()
     said: list[str] = field(default_factory=list)
     calls: dict[str, str | None] = field(default_factory=dict)
-    ids: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, tuple[str, str]] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def turns(self) -> dict[str, int]:
@@ -103,6 +107,26 @@ class History:
             if isinstance(part, TextPart | RefusalPart)
             for mark in MARK.findall(part.text)
         }
+
+    def sealed(self, issuer: str) -> list[str]:
+        """The signatures of one issuer that it must get back.
+
+        Those are all but of reasoning that led to nothing, or that ends the conversation.
+        """
+        found: list[str] = []
+        for message in self.messages[:-1]:
+            last = max((place for place, p in enumerate(message.parts) if _says(p)), default=-1)
+            for part in message.parts[: last + 1]:
+                signature = getattr(part, "signature", None)
+                if signature and part.issuer == issuer:
+                    found.append(signature)
+        return found
+
+
+def _says(part: Part) -> bool:
+    if isinstance(part, TextPart):
+        return bool(part.text.strip() or part.signature)
+    return not isinstance(part, CachePoint | ReasoningPart)
 
 
 class _Writer:
@@ -129,6 +153,10 @@ class _Writer:
         return TextPart(f"{mark} {words}" if self.often(50) else f"{words} {mark}", **more)
 
     # -- what users send --------------------------------------------------------------------
+
+    def seal(self, issuer: str, text: str = "") -> str:
+        protocol = "openai-responses" if issuer == "openai" else issuer
+        return seal(protocol, text, f"{next(self._seals)}")
 
     def medium(self) -> Part:
         return self.draw(
@@ -175,17 +203,15 @@ class _Writer:
 
     def reasoning(self, issuer: str) -> list[Part]:
         text = self.draw(st.sampled_from(["hm", "I think\nso", ""]))
-        token = f"{next(self._seals)}"
-        item_id = f"rs_{token}"
+        item_id = f"rs_{next(self._seals)}"
         match issuer:
             case "anthropic" | "bedrock":
                 if self.often(15):
-                    sealed = seal(issuer, "", token)
-                    return [ReasoningPart(issuer=issuer, signature=sealed, redacted=True)]
-                signature = seal(issuer, text, token) if self.often(90) else None
+                    return [ReasoningPart("", issuer, self.seal(issuer), redacted=True)]
+                signature = self.seal(issuer, text) if self.often(90) else None
                 return [ReasoningPart(text, issuer, signature)]
             case "openai":
-                encrypted = seal("openai-responses", text, token) if self.often(85) else None
+                encrypted = self.seal(issuer, text) if self.often(85) else None
                 raw = {"summary": [{"type": "summary_text", "text": text}] * 2, "content": []}
                 known = {"raw": raw} if self.often(20) else {}
                 return [ReasoningPart(text, issuer, encrypted, item_id=item_id, **known)]
@@ -249,7 +275,7 @@ class _Writer:
                 phase = self.draw(st.sampled_from(["", "commentary/", "final_answer/"]))
                 return [self.text(item_id=f"{phase}msg_{next(self._seals)}", issuer=issuer)]
             case "gemini" if self.often(40):
-                return [self.text(signature=seal("gemini", "", "t"), issuer=issuer)]
+                return [self.text(signature=self.seal(issuer), issuer=issuer)]
             case "anthropic" | "cohere" | "perplexity" if self.often(30):
                 raw = {"type": "web_search_result_location", "url": "https://example.com"}
                 cited = Citation(url="https://example.com", raw=raw)
@@ -261,12 +287,13 @@ class _Writer:
         mark = self.mark("c")
         self.history.calls[mark] = None
         call_id = self.draw(ISSUERS[issuer])
+        self.history.ids[mark] = (issuer, call_id)
         if self.often(4):
             call_id = ""
         arguments = f'{{"q": "{mark}"}}' if self.often(96) else f'{{"q": "{mark}"'  # cut off
         more: dict[str, Any] = {}
         if issuer == "gemini" and self.often(70):
-            more = {"signature": seal("gemini", "", "c"), "issuer": issuer}
+            more = {"signature": self.seal(issuer), "issuer": issuer}
         if issuer == "openai" and self.often(50):
             more = {"item_id": f"fc_{next(self._seals)}", "issuer": issuer}
         return ToolCallPart(call_id, self.draw(CALL_NAMES), arguments, **more)
@@ -336,11 +363,20 @@ class _Writer:
         ids = Counter(call.id for call in calls)
         for call in calls:
             (mark,) = MARK.findall(call.arguments)
-            if ids[call.id] == 1 and call.id:
-                self.history.ids[mark] = call.id
-            else:
-                del self.history.calls[mark]
+            if ids[call.id] > 1 or not call.id:
+                del self.history.calls[mark], self.history.ids[mark]
+        self.history.settings = self.settings()
         return self.history
+
+    def settings(self) -> dict[str, Any]:
+        settings: dict[str, Any] = {}
+        if self.often(60):
+            settings["tools"] = (Tool("lookup", "Looks up", SCHEMA, cache=self.often(30)),)
+        if self.often(40):
+            settings["reasoning_effort"] = self.draw(st.sampled_from(["none", "low", "high"]))
+        if self.often(20):
+            settings["max_tokens"] = 8000
+        return settings
 
 
 @st.composite

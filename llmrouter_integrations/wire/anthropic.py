@@ -125,11 +125,11 @@ class AnthropicCodec:
         )
         if rules.binds and thought.config is not None and not thought.on:
             _forget_thinking(messages, adjustments, "the model shall not think")
-        elif messages[-1]["role"] == "assistant" and not thought.on:
-            _forget_thinking(messages[-1:], adjustments, "the model was not asked to think")
         _end_with_user(
             messages, adjustments, may_prefill=rules.prefill and not offered.native_schema
         )
+        if messages[-1]["role"] == "assistant" and not thought.on:
+            _forget_thinking(messages[-1:], adjustments, "the model was not asked to think")
         offered.instruct(system)
         offered.add_history_tools(writer.called)
         writer.place_cache_points()

@@ -116,8 +116,6 @@ class BedrockCodec:
             )
             if settings.forgets:
                 forget_thinking(messages, adjustments, "the model shall not think")
-            elif messages[-1]["role"] == "assistant" and "thinking" not in settings.more:
-                forget_thinking(messages[-1:], adjustments, "the model was not asked to think")
         end_with_user(
             messages,
             adjustments,
@@ -125,6 +123,8 @@ class BedrockCodec:
             and rules.claude.prefill
             and tools.text_format is None,
         )
+        if messages[-1]["role"] == "assistant" and "thinking" not in settings.more:
+            forget_thinking(messages[-1:], adjustments, "the model was not asked to think")
         writer.limit_documents()
         system += [{"text": said} for said in tools.instructions]
         writer.limit_cache_points([tools.tools, system, *[m["content"] for m in messages]])

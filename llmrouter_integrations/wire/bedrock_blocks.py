@@ -166,11 +166,11 @@ class ConverseWriter:
         """
         for block, asked in self._documents[:-MAX_DOCUMENTS]:
             document = block.pop("document")
-            words = _words(document["format"], document["source"])
-            if words is None:
+            if words := _words(document["format"], document["source"]):
+                block["text"] = f"[{document['name']}]\n{words}"
+            else:
                 kind = f"file beyond {MAX_DOCUMENTS}"
-                words = left_out(kind, self.adjustments, asked=asked)
-            block["text"] = words
+                block["text"] = left_out(kind, self.adjustments, asked=asked)
 
     def _block(self, part: Part) -> dict[str, Any] | None:
         if isinstance(part, ToolCallPart):

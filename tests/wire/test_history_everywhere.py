@@ -10,7 +10,6 @@ import os
 import orjson
 from hypothesis import HealthCheck, given, settings
 
-from llmrouter_integrations.catalog.model import Abilities
 from llmrouter_integrations.errors import InvalidRequestError, UnsupportedParameterError
 from llmrouter_integrations.messages import (
     AudioPart,
@@ -19,71 +18,24 @@ from llmrouter_integrations.messages import (
     ImagePart,
     OpaquePart,
     ReasoningPart,
-    Request,
     TextPart,
     ToolResultPart,
 )
-from llmrouter_integrations.wire.base import Endpoint
-from llmrouter_integrations.wire.registry import codec
 from tests.histories import History, histories
-from tests.request_bodies import calls_and_results, conversation, refused
+from tests.wire_requests import TARGETS, calls_and_results, conversation, encode, refused
 
 EXAMPLES = int(os.environ.get("LLMROUTER_HISTORIES", "150"))
 
-TARGETS = [
-    ("openai-chat", "openai", "gpt-4.1"),
-    ("openai-chat", "openai", "gpt-5.4"),
-    ("openai-chat", "azure", "gpt-4o"),
-    ("openai-chat", "mistral", "mistral-small-latest"),
-    ("openai-chat", "groq", "openai/gpt-oss-120b"),
-    ("openai-chat", "deepseek", "deepseek-reasoner"),
-    ("openai-chat", "deepseek", "deepseek-chat"),
-    ("openai-chat", "xai", "grok-4.3"),
-    ("openai-chat", "cerebras", "gpt-oss-120b"),
-    ("openai-chat", "perplexity", "sonar-pro"),
-    ("openai-chat", "ollama", "qwen3:32b"),
-    ("openai-chat", "openrouter", "anthropic/claude-haiku-4.5"),
-    ("openai-chat", "openrouter", "mistralai/mistral-small"),
-    ("openai-chat", "google", "gemini-3.5-flash"),
-    ("openai-chat", "vllm", "my-own"),
-    ("openai-responses", "openai", "gpt-5.4"),
-    ("openai-responses", "openai", "gpt-4.1"),
-    ("openai-responses", "azure", "gpt-5.6-luna"),
-    ("openai-responses", "xai", "grok-4.3"),
-    ("openai-responses", "deepseek", "deepseek-v4-flash"),
-    ("openai-responses", "openrouter", "anthropic/claude-haiku-4.5"),
-    ("openai-responses", "vllm", "my-own"),
-    ("anthropic", "anthropic", "claude-sonnet-5"),
-    ("anthropic", "anthropic", "claude-haiku-4-5"),
-    ("anthropic", "anthropic", "claude-opus-5-5"),
-    ("anthropic", "anthropic", "claude-3-5-haiku-latest"),
-    ("anthropic", "kimi", "kimi-k2"),
-    ("gemini", "gemini", "gemini-3.5-flash"),
-    ("gemini", "gemini", "gemini-2.5-flash"),
-    ("gemini", "vertex", "gemini-4-pro"),
-    ("cohere", "cohere", "command-a-03-2025"),
-    ("cohere", "cohere", "command-a-vision-07-2025"),
-    ("bedrock", "bedrock", "amazon.nova-2-lite-v1:0"),
-    ("bedrock", "bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
-    ("bedrock", "bedrock", "global.anthropic.claude-opus-4-7"),
-    ("bedrock", "bedrock", "us.meta.llama3-3-70b-instruct-v1:0"),
-    ("bedrock", "bedrock", "mistral.mistral-large-2407-v1:0"),
-    ("bedrock", "bedrock", "openai.gpt-oss-120b-1:0"),
-]
+SPELLS_AS = {"azure": "openai", "vertex": "gemini"}
+"""Providers that write ids of tool calls as another does."""
+SIGNS = {
+    ("openai-responses", "openai", "gpt-5.4"): "openai",
+    ("anthropic", "anthropic", "claude-sonnet-5"): "anthropic",
+    ("gemini", "gemini", "gemini-3.5-flash"): "gemini",
+    ("bedrock", "bedrock", "global.anthropic.claude-opus-4-7"): "bedrock",
+}
+"""Targets that get all signatures of their issuer back."""
 NO_TOOLS = ("perplexity",)
-
-
-TEXT_ONLY = {"command-a-03-2025": Abilities(input=frozenset({"text"}))}
-
-
-def endpoint(protocol, provider, model):
-    url = f"http://127.0.0.1:9/{provider}/v1"
-    return Endpoint("t", provider, model, url, "k", abilities=TEXT_ONLY.get(model))
-
-
-def encode(messages, target, **fields):
-    request = Request(tuple(messages), **fields)
-    return codec(target[0]).encode(request, endpoint(*target), stream=False)
 
 
 def says(part):
@@ -121,7 +73,7 @@ def may_be_refused(history, error):
 def test_any_history_is_taken_everywhere(history: History):
     for target in TARGETS:
         try:
-            encoded = encode(history.messages, target)
+            encoded = encode(history.messages, target, **history.settings)
         except InvalidRequestError as error:
             if error.sent is False and may_be_refused(history, error):
                 continue
@@ -148,3 +100,9 @@ def check_nothing_is_lost(history, body, target):
         (call_id,) = [call_id for call_id, written in calls.items() if mark in written]
         if result is not None:
             assert result in results[call_id], (target, mark, body)
+        issuer, its_own = history.ids[mark]
+        if issuer == SPELLS_AS.get(target[1], target[1]):
+            assert call_id == its_own, (target, mark, body)
+    if issuer := SIGNS.get(target):
+        forgotten = [seal for seal in history.sealed(issuer) if seal not in said]
+        assert not forgotten, (target, forgotten, body)
