@@ -18,6 +18,7 @@ from llmrouter_integrations.messages import (
     Message,
     Response,
     ToolCallPart,
+    asked_from,
 )
 from llmrouter_integrations.wire.anthropic_answer import (
     extra_of,
@@ -44,7 +45,6 @@ from llmrouter_integrations.wire.claude import (
 from llmrouter_integrations.wire.extra import extra_fields
 from llmrouter_integrations.wire.history import (
     Reader,
-    asked_from,
     nothing_in,
     portable,
     split_system,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from llmrouter_integrations.messages import Adjustment
+from llmrouter_integrations.messages import Adjustment, asked_from
 from llmrouter_integrations.wire.bedrock_blocks import kind_of
-from llmrouter_integrations.wire.history import asked_from
 from llmrouter_integrations.wire.structured import CONTINUE, OPENING, SEEN
 
 if TYPE_CHECKING:

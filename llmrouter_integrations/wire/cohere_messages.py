@@ -20,8 +20,8 @@ from llmrouter_integrations.messages import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    asked_from,
 )
-from llmrouter_integrations.wire.history import asked_from
 from llmrouter_integrations.wire.media import (
     IMAGE_TYPES,
     base64_text,

@@ -23,8 +23,8 @@ from llmrouter_integrations.messages import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    asked_from,
 )
-from llmrouter_integrations.wire.history import asked_from
 from llmrouter_integrations.wire.media import (
     base64_text,
     lacks,

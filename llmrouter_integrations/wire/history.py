@@ -25,6 +25,7 @@ from llmrouter_integrations.messages import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    asked_from,
 )
 from llmrouter_integrations.wire.history_parts import (
     Changes,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_RESULT",
     "Reader",
-    "asked_from",
     "merge_roles",
     "nothing_in",
     "portable",
@@ -96,24 +96,6 @@ def portable(
     if not kept or (kept[-1].role == "assistant" and messages[-1].role == "user"):
         raise nothing_in(messages, reader)
     return kept, changes.adjustments()
-
-
-def asked_from(messages: Sequence[Message]) -> int:
-    """Give the place of the first turn that is still to be answered.
-
-    That is the one behind the last answer that called no tool; an answer begun for the model, at
-    the end, is none. What the user showed before may be left out with a word where it cannot be
-    read; what is shown from here on is what the question is about.
-    """
-    place = len(messages)
-    if place and messages[-1].role == "assistant":
-        place -= 1
-    while place:
-        message = messages[place - 1]
-        if message.role == "assistant" and not message.tool_calls:
-            break
-        place -= 1
-    return place
 
 
 def nothing_in(messages: Sequence[Message], reader: Reader) -> InvalidRequestError:

@@ -80,7 +80,7 @@ def left_out(kind: str, adjustments: list[Adjustment], *, asked: bool) -> str:
         kind: What it is: a media type, or "audio", "image" or "file".
         adjustments: Gets a word on it.
         asked: Whether it is what the question is about, rather than shown by a tool or a model,
-            or long answered; see :func:`~.history.asked_from`.
+            or long answered; see :func:`~.messages.asked_from`.
 
     Raises:
         UnsupportedParameterError: It is asked about. Leaving it out would leave the question
