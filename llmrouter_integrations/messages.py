@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from llmrouter_integrations.routing.decision import Decision
 
@@ -46,6 +46,7 @@ __all__ = [
     "ToolCallPart",
     "ToolResultPart",
     "Usage",
+    "asked_from",
 ]
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -242,6 +243,24 @@ class Message:
         """The refusal's words, or None."""
         said = [p.text for p in self.parts if type(p) is RefusalPart]
         return "".join(said) if said else None
+
+
+def asked_from(messages: Sequence[Message]) -> int:
+    """Give the place of the first turn that is still to be answered.
+
+    That is the one behind the last answer that called no tool; an answer begun for the model, at
+    the end, is none. What the user showed before may be left out with a word where it cannot be
+    read; what is shown from here on is what the question is about.
+    """
+    place = len(messages)
+    if place and messages[-1].role == "assistant":
+        place -= 1
+    while place:
+        message = messages[place - 1]
+        if message.role == "assistant" and not message.tool_calls:
+            break
+        place -= 1
+    return place
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class Features:
         max_tokens: The caller's own limit on the answer, if any.
         native_tools: Issuers of the vendors' own tools on offer.
         native_required: Whether one of those must be called.
+        earlier_needs: Abilities without which a target would be sent the answered turns with a
+            word in the place of what it cannot read ("image", ...).
     """
 
     task: str
@@ -42,6 +44,7 @@ class Features:
     max_tokens: int | None = None
     native_tools: frozenset[str] = frozenset()
     native_required: bool = False
+    earlier_needs: frozenset[str] = frozenset()
 
 
 class Scored(NamedTuple):

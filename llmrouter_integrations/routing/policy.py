@@ -101,7 +101,7 @@ def decide(
             if reason is None:
                 if any_news and (rest := _rests(target, snapshot, now)):
                     resting.append(scored._replace(deferred=rest))
-                elif native and (lack := demands.left_out(target)):
+                elif (native or features.earlier_needs) and (lack := demands.left_out(target)):
                     lacking.append(scored._replace(deferred=lack))
                 else:
                     ready.append(scored)
