@@ -72,9 +72,12 @@ def prompt(number: int) -> str:
 
 
 def number_of(request: SimRequest) -> int:
-    """Find which request of the drill this is; 0 where it is none of them."""
-    found = _NUMBER.search(request.last_text)
-    return int(found[1]) if found else 0
+    """Find which request of the drill this is; 0 where it is none of them.
+
+    In a repair the prompt is not the last thing that was said.
+    """
+    said = (_NUMBER.search(text) for role, text in request.messages if role == "user")
+    return next((int(found[1]) for found in said if found), 0)
 
 
 def ask_of(request: SimRequest) -> Ask:
