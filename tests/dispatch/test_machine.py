@@ -717,6 +717,8 @@ def test_a_stream_that_trickles_past_the_configured_deadline_is_held_against_its
 ) -> None:
     state = MemoryState()
     trickling = [(200.0, ANSWER)]
-    played = play(trickling, A, streamed=True, state=state, timeout_s=timeout_s, first_token_s=100.0)
+    played = play(
+        trickling, A, streamed=True, state=state, timeout_s=timeout_s, first_token_s=100.0
+    )
     assert isinstance(played.error, StreamInterrupted | DeadlineExceeded)
     assert state.snapshot().targets["a"].failures == failures
