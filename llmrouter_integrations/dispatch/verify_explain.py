@@ -34,7 +34,7 @@ MOST_CHARACTERS = 500
 MOST_PROBLEMS = 5
 """How many problems are told at once."""
 
-MOST_QUESTIONS = 500
+MOST_QUESTIONS = 1000
 """How many parts of a value are looked at for an account; the rest is taken to be good."""
 
 _MUST: Final[Mapping[str, str]] = {
