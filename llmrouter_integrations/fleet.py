@@ -15,10 +15,12 @@ from llmrouter_integrations.errors import (
     MissingKeyError,
     UnknownModelError,
 )
+from llmrouter_integrations.routing.balance import with_replica_groups
 from llmrouter_integrations.routing.target import Target
 from llmrouter_integrations.wire import registry
 from llmrouter_integrations.wire.base import Endpoint
 from llmrouter_integrations.wire.dialects import dialect_of
+from llmrouter_integrations.wire.prefill import prefills
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -47,10 +49,12 @@ class Fleet:
     Attributes:
         targets: What routing knows of each, in the order configured.
         backends: Target name to who reaches it.
+        prefilling: The names of those that go on with an answer whose beginning they are given.
     """
 
     targets: tuple[Target, ...]
     backends: Mapping[str, Backend]
+    prefilling: frozenset[str] = frozenset()
 
     @classmethod
     def assemble(
@@ -78,6 +82,7 @@ class Fleet:
         """
         targets: list[Target] = []
         backends: dict[str, Backend] = {}
+        prefilling: set[str] = set()
         keyless: dict[str, str] = {}
         for config in configs:
             if isinstance(config, BoundTarget):
@@ -103,6 +108,8 @@ class Fleet:
                 free=bool(info and info.local),
             )
             targets.append(target)
+            if prefills(protocol, provider, config.model_id):
+                prefilling.add(config.name)
             backends[config.name] = WireBackend(
                 registry.codec(protocol),
                 _endpoint(config, info, target, key=key, known=facts is not None, env=env),
@@ -112,7 +119,7 @@ class Fleet:
             raise MissingKeyError(
                 "; ".join(f"{name}: no API key: {what}" for name, what in keyless.items())
             )
-        return cls(tuple(targets), backends)
+        return cls(with_replica_groups(targets), backends, frozenset(prefilling))
 
 
 def _warn_of_misspelling(config: TargetConfig, provider: str, catalog: Catalog) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "Kind",
     "Tokens",
     "ask_of",
+    "form_of",
     "kind_of_object",
     "kind_of_text",
     "number_of",
@@ -48,7 +49,11 @@ _OBJECT = {
     "required": ["id", "by"],
     "additionalProperties": False,
 }
-_TOOL = {"name": "look_up", "description": "Look a drill up.", "parameters": _OBJECT}
+_TOOL: Mapping[str, Any] = {
+    "name": "look_up",
+    "description": "Look a drill up.",
+    "parameters": _OBJECT,
+}
 _FORMAT = {"name": "drill", "strict": True, "schema": _OBJECT}
 
 ASKED_WITH: Mapping[Ask, Mapping[str, Any]] = {
@@ -72,16 +77,24 @@ def prompt(number: int) -> str:
 
 
 def number_of(request: SimRequest) -> int:
-    """Find which request of the drill this is; 0 where it is none of them."""
-    found = _NUMBER.search(request.last_text)
-    return int(found[1]) if found else 0
+    """Find which request of the drill this is; 0 where it is none of them.
+
+    In a repair the prompt is not the last thing that was said.
+    """
+    said = (_NUMBER.search(text) for role, text in request.messages if role == "user")
+    return next((int(found[1]) for found in said if found), 0)
 
 
 def ask_of(request: SimRequest) -> Ask:
     """Find what kind of answer a request asks for."""
-    if request.tools:
+    if _TOOL["name"] in request.tools:
         return "tool"
-    return "schema" if request.schema else "text"
+    return "schema" if request.schema or request.tools else "text"
+
+
+def form_of(request: SimRequest) -> str | None:
+    """Name the tool that stands for the schema, where the protocol has no other way to ask."""
+    return request.tools[0] if request.tools and ask_of(request) == "schema" else None
 
 
 def whole_text(who: str, number: int) -> str:
@@ -94,13 +107,20 @@ def whole_object(who: str, number: int) -> dict[str, str]:
     return {"id": str(number), "by": who}
 
 
-def whole_reply(who: str, number: int, ask: Ask) -> Reply:
-    """Write the answer of a healthy target."""
+def whole_reply(who: str, number: int, ask: Ask, form: str | None = None) -> Reply:
+    """Write the answer of a healthy target.
+
+    Args:
+        who: The target.
+        number: Which request it answers.
+        ask: What kind of answer is asked for.
+        form: As :func:`form_of`.
+    """
     if ask == "text":
         return Reply(whole_text(who, number))
     given = whole_object(who, number)
-    if ask == "tool":
-        return Reply(tool_calls=(ToolCall("look_up", given),))
+    if ask == "tool" or form:
+        return Reply(tool_calls=(ToolCall(form or _TOOL["name"], given),))
     return Reply(orjson.dumps(given).decode())
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from llmrouter_integrations.drill.answers import ask_of, number_of, whole_reply
+from llmrouter_integrations.drill.answers import ask_of, form_of, number_of, whole_reply
 from llmrouter_integrations.drill.rows import FAULTS
 from llmrouter_integrations.testing import Fault, ProviderSimulator, Reply
 
@@ -121,7 +121,7 @@ class Stage:
     def _step(self, request: SimRequest) -> Reply | Fault:
         target, number = _target_of(request), number_of(request)
         self._calls[target] += 1
-        good = whole_reply(name_of(target), number, ask_of(request))
+        good = whole_reply(name_of(target), number, ask_of(request), form_of(request))
         if target not in self._faulty or not self._ways:
             return good
         way = self._ways[number % len(self._ways)]

@@ -17,10 +17,12 @@ __all__ = [
     "Answer",
     "Call",
     "Tokens",
+    "digest",
     "estimated_tokens",
     "made_up",
     "make_answer",
     "prompt_tokens",
+    "seal",
 ]
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -123,8 +125,8 @@ class Answer:
 
     @property
     def signature(self) -> str:
-        """What seals the reasoning; :mod:`.rules` knows whose it is when it comes back."""
-        return b64encode(f"sim/{self.request.protocol}/{self.token('seal', 24)}".encode()).decode()
+        """What seals the reasoning; :mod:`.rules` knows whose and what it is when it comes back."""
+        return seal(self.request.protocol, self.reply.reasoning, self.token("seal", 24))
 
     @property
     def uuid(self) -> str:
@@ -158,6 +160,16 @@ def make_answer(
     )
     finish: Finish = "tool_calls" if calls and reply.finish == "stop" else reply.finish
     return Answer(request, reply, seed, number, calls, _count(request, reply, calls), finish)
+
+
+def digest(reasoning: str) -> str:
+    """Give what stands in a seal for the reasoning that it seals."""
+    return made_up(reasoning, 12)
+
+
+def seal(protocol: str, reasoning: str, token: str) -> str:
+    """Make the signature of a piece of reasoning, as a protocol's simulator issues it."""
+    return b64encode(f"sim/{protocol}/{digest(reasoning)}/{token}".encode()).decode()
 
 
 def estimated_tokens(text: str) -> int:

@@ -68,12 +68,17 @@ class OpenAIResponsesCodec:
         """Write the request; see :class:`~llmrouter_integrations.wire.base.Codec`."""
         dialect = dialect_of(endpoint.provider)
         terms = terms_of(endpoint)
-        reader = _reader(dialect.issuer, cache_points=terms.cache_points)
+        reader = _reader(
+            dialect.issuer,
+            cache_points=terms.cache_points,
+            reasoning=terms.reasons,
+            answer_blocks=dialect.native_items,
+        )
         history, changes = portable(request.messages, reader)
         adjustments = list(changes)
         body: dict[str, Any] = {"model": endpoint.model, "input": [], "store": False}
         told = write_parameters(body, request, endpoint, dialect, adjustments, terms=terms)
-        writer = InputWriter(dialect, terms, adjustments)
+        writer = InputWriter(dialect, terms, adjustments, endpoint.abilities)
         if asks_for_any_json(body):
             # the word must stand in the input, and instructions are no part of that
             body["input"] = writer.write(history)
@@ -120,9 +125,16 @@ class OpenAIResponsesCodec:
 
 
 @cache
-def _reader(issuer: str, *, cache_points: bool) -> Reader:
-    respell = TOOL_NAMES.respell if issuer == "openai" else None
-    return Reader(issuer, TOOL_ID, respell, names=False, cache_points=cache_points)
+def _reader(issuer: str, *, cache_points: bool, reasoning: bool, answer_blocks: bool) -> Reader:
+    return Reader(
+        issuer,
+        TOOL_ID,
+        TOOL_NAMES.respell if issuer == "openai" else None,
+        names=False,
+        cache_points=cache_points,
+        reasoning=reasoning,
+        answer_blocks=answer_blocks,
+    )
 
 
 def _response(body: Any, endpoint: Endpoint) -> Response:
