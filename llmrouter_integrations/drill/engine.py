@@ -45,6 +45,8 @@ class Drill:
         most_added_p99_s: What a fault that shows at once may add to the slowest hundredth of the
             requests, in seconds; None: anything, as on a machine too busy to tell.
         hopeless_s: The deadline of requests that nobody can answer, in seconds.
+        restarts: Whether the hint ``on_interrupt="restart"`` goes with every request: then a stream
+            that breaks is answered by whoever can, too.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class Drill:
         concurrency: int = 20,
         most_added_p99_s: float | None = MOST_ADDED_P99_S,
         hopeless_s: float = 1.0,
+        restarts: bool = False,
     ) -> None:
         self._scene = scene
         self._requests = requests
         self._concurrency = concurrency
         self._most_added_p99_s = most_added_p99_s
         self._hopeless_s = hopeless_s
+        self._restarts = restarts
         self._healthy: dict[tuple[Mode, Ask], Spread] = {}
 
     def run(self, rows: Iterable[FaultRow], modes: Sequence[Mode] = MODES) -> Iterator[Result]:
@@ -183,7 +187,7 @@ class Drill:
             and (then != "another model" or (target.provider, target.model) not in models)
             and (then != "a larger window" or (target.context_window or window + 1) > window)
         ]
-        if row.interrupts(streamed=mode.streamed):
+        if row.interrupts(streamed=mode.streamed) and not (self._restarts and able):
             return ("interrupted", "whole") if able else ("interrupted", "failed")
         return ("whole",) if able else ("failed",)
 
@@ -242,6 +246,8 @@ class Drill:
     def _asked(self, row: FaultRow, first: int, count: int, **hints: object) -> list[Asked]:
         if row.checked:
             hints["verify"] = row.checked
+        if self._restarts:
+            hints["on_interrupt"] = "restart"
         return [
             Asked(self._scene.prompt(number), number, row.ask, hints)
             for number in range(first, first + count)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmrouter_integrations.drill.calling import MODES, Asked, Caller
 from llmrouter_integrations.drill.results import Guarantee
 from llmrouter_integrations.drill.rows import chosen
+from llmrouter_integrations.messages import EMPTY_MAP
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 
     from llmrouter_integrations.drill.calling import Mode
     from llmrouter_integrations.drill.scene import SimulatedScene
@@ -26,15 +27,30 @@ MOST_UNTIL_CLOSED_S = 0.2
 
 _POLL_S = 0.002
 
-_WHILE: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
-    ("silence", "first-byte-timeout", {}, {}),
-    ("keep-alives", "first-token-timeout", {}, {}),
-    ("a trickle", "total-timeout", {}, {}),
-    ("no connection", "connect-timeout", {}, {}),
-    ("waiting for a place", "first-byte-timeout", {}, {"max_concurrency": 1}),
-    ("a race", "first-byte-timeout", {"hedge": True}, {}),
+
+class _While(NamedTuple):
+    """What goes on while a deadline passes: the fault of all targets, and how they are asked."""
+
+    name: str
+    fault: str
+    hints: Mapping[str, Any] = EMPTY_MAP
+    fields: Mapping[str, Any] = EMPTY_MAP
+    settings: Mapping[str, Any] = EMPTY_MAP
+
+
+_WHILE = (
+    _While("silence", "first-byte-timeout"),
+    _While("keep-alives", "first-token-timeout"),
+    _While("a trickle", "total-timeout"),
+    _While("no connection", "connect-timeout"),
+    _While("a wait for a place", "first-byte-timeout", fields={"max_concurrency": 1}),
+    _While(
+        "a race",
+        "total-timeout",
+        hints={"hedge": True},
+        settings={"hedge_after": 0.05, "hedge_share": 1.0},
+    ),
 )
-"""While what a deadline passes, the fault of all targets, further hints, and fields of targets."""
 
 
 def deadlines(
@@ -47,14 +63,14 @@ def deadlines(
     """Let requests run into their deadline in every way there is, and see when they end."""
     times = {"timeout_s": deadline_s, "first_token_timeout_s": deadline_s / 2}
     everyone = [target.name for target in scene.targets]
-    for name, fault, hints, fields in _WHILE:
-        (row,) = chosen([fault])
+    for going_on in _WHILE:
+        (row,) = chosen([going_on.fault])
         for mode in modes:
             if scene.refuses(row, everyone, streamed=mode.streamed):
                 continue
-            router = scene.router(row, everyone, fields=fields)
+            router = scene.router(row, everyone, fields=going_on.fields, settings=going_on.settings)
             asked = [
-                Asked(scene.prompt(number), number, hints={**times, **hints})
+                Asked(scene.prompt(number), number, hints={**times, **going_on.hints})
                 for number in range(concurrency)
             ]
             with Caller(router, mode, concurrency) as caller:
@@ -62,7 +78,7 @@ def deadlines(
             over_s = max(h.duration_s for h in heard) - deadline_s
             answered = sum(h.response is not None for h in heard)
             yield Guarantee(
-                f"ends at its deadline, during {name}",
+                f"ends at its deadline, during {going_on.name}",
                 mode.name,
                 over_s,
                 MOST_OVERRUN_S,

@@ -153,6 +153,7 @@ class SimulatedScene:
         *,
         way: int | None = None,
         fields: Mapping[str, Any] = EMPTY_MAP,
+        settings: Mapping[str, Any] = EMPTY_MAP,
     ) -> Router:
         """Give a router that knows of nothing yet, over targets to which this happens.
 
@@ -161,6 +162,7 @@ class SimulatedScene:
             faulty: Names of the targets that it happens to.
             way: Which of its ways; None: one after the other.
             fields: Fields that all targets have besides.
+            settings: Further settings of the configuration.
         """
         name = row.name if row is not None else ""
         self._stage.play(name, [self._parts[target].number for target in faulty], way)
@@ -169,7 +171,7 @@ class SimulatedScene:
             part.played(self._stage.url(part.provider, place if target in faulty else ""), fields)
             for target, part in self._parts.items()
         )
-        config = self._config.model_copy(update={"models": models})
+        config = self._config.model_copy(update={**settings, "models": models})
         return Router(config=config, transport=self._transport, env={})
 
     def calls(self) -> Mapping[str, int]:
