@@ -26,6 +26,10 @@ MOST_UNTIL_CLOSED_S = 0.2
 """How long after it is abandoned a request's connection may be open, in seconds."""
 
 _POLL_S = 0.002
+_FIRST_CONTENT_S = 0.05
+"""What first content may take to arrive that is sent at once."""
+_SAME_COUNTS = 25
+"""So many equal counts in a row, 50 ms of them, and nothing is closing any more."""
 
 
 class _While(NamedTuple):
@@ -97,12 +101,12 @@ def cancellations(scene: SimulatedScene, *, concurrency: int = 10) -> Iterator[G
     ):
         (row,) = chosen([fault])
         router = scene.router(row, everyone)
-        before = scene.connections()
+        before = _connections_at_rest(scene)
         took_s = asyncio.run(_closing(scene, router, left, concurrency, before))
         yield Guarantee("leaves no connection", name, took_s, MOST_UNTIL_CLOSED_S, "s")
     (row,) = chosen(["idle-timeout"])
     router = scene.router(row, everyone)
-    before = scene.connections()
+    before = _connections_at_rest(scene)
     streams = [router.stream(scene.prompt(number)) for number in range(concurrency)]
     for stream in streams:
         next(stream)
@@ -117,6 +121,16 @@ def cancellations(scene: SimulatedScene, *, concurrency: int = 10) -> Iterator[G
     )
 
 
+def _connections_at_rest(scene: SimulatedScene) -> int:
+    """Count the connections, once those of earlier requests have closed."""
+    same, count = 0, scene.connections()
+    while same < _SAME_COUNTS:
+        time.sleep(_POLL_S)
+        before, count = count, scene.connections()
+        same = same + 1 if count == before else 0
+    return count
+
+
 async def _closing(
     scene: SimulatedScene,
     router: Router,
@@ -129,8 +143,9 @@ async def _closing(
         asyncio.ensure_future(ask(router, scene.prompt(number))) for number in range(concurrency)
     ]
     async with asyncio.timeout(5):
-        while scene.connections() < before + concurrency:  # noqa: ASYNC110  (another process counts)
+        while sum(scene.calls().values()) < concurrency:  # noqa: ASYNC110  (another process counts)
             await asyncio.sleep(_POLL_S)
+    await asyncio.sleep(_FIRST_CONTENT_S)
     began = time.perf_counter()
     for task in tasks:
         task.cancel()

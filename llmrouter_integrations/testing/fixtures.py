@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunDrill", "drill", "drill_fault", "faulty_config", "provider_simulator"]
 
-PATIENCE_S = 0.5
+PATIENCE_S = 0.25
 
 
 @pytest.fixture
