@@ -9,7 +9,7 @@
 
 Each fault of docs/faults.md happens to the first of two targets, while the other is healthy; and
 last, one to both. All are asked the same prompts, over the same simulated providers in a process of
-their own, in a new order for each fault. While there is a healthy target, a first wave of requests is
+their own, in a new order for each fault. Where one target is healthy, a first wave of requests is
 not counted, so that who learns has learnt. An answer counts as correct if it is one target's whole
 answer to the letter, and whatever is raised as an error told.
 

@@ -16,6 +16,7 @@ from llmrouter_integrations.drill.results import (
     Result,
     Spread,
 )
+from llmrouter_integrations.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
@@ -94,19 +95,14 @@ class Drill:
         with Caller(self._scene.router(row, names), mode, self._concurrency) as caller:
             # all at once, so that what rests goes to rest, however many failures that takes
             opening = caller.ask(self._asked(row, 0, max(self._concurrency, row.meaning.after)))
-            until_then = self._scene.calls()
+            until_then = Counter(self._scene.calls())
             main = caller.ask(self._asked(row, len(opening), self._requests))
             received = Counter(self._scene.calls())
         heard = opening + main
         judged = [(self._scene.judged(h, row), h) for h in heard]
-        told = Counter(a.target for h in heard for a in h.attempts)
-        told_after = Counter(a.target for h in main for a in h.attempts)
-        received_after = received - Counter(until_then)
-        calls = {name: max(told[name], received[name]) for name in told | received}
-        after = {
-            name: max(told_after[name], received_after[name])
-            for name in told_after | received_after
-        }
+        told = _told(heard)
+        # what never arrived only the router can tell of; what it does not tell, whom it asked
+        after = _told(main) | (received - until_then)
         spread = Spread.of([h.duration_s for h in heard])
         tokens = [
             tokens_of(h.text)
@@ -120,14 +116,14 @@ class Drill:
             tuple(sorted(names)),
             requests=len(heard),
             outcomes=Counter(outcome for outcome, _ in judged),
-            calls=sum(calls.values()),
-            calls_after=sum(after.values()) / len(main) if rests else None,
-            faulty_calls_after=sum(after.get(n, 0) for n in names) / len(main) if rests else None,
+            calls=(told | received).total(),
+            calls_after=after.total() / len(main) if rests else None,
+            faulty_calls_after=sum(after[name] for name in names) / len(main) if rests else None,
             added_p50_s=spread.p50_s - healthy.p50_s,
             added_p99_s=spread.p99_s - healthy.p99_s,
             duplicated=sum(t.duplicated for t in tokens),
             lost=sum(t.lost for t in tokens),
-            unreported=sum((received - told).values()),
+            unreported=(received - told).total(),
         )
         complaints = self._complaints(
             result,
@@ -158,13 +154,13 @@ class Drill:
                 told = f"{counted[outcome]} {outcome}, not {' or '.join(expected)}"
                 yield told + _example(judged, (outcome,))
         if expected == ("failed",):
+            if row.meaning.then == "given up" and result.calls > result.requests:
+                yield "others were asked what nobody could have answered"
             return
-        # one probe is always due: on few requests it is more than the share allowed
-        spare = max(1.0, (MOST_CALLS - 1) * after)
-        if result.calls_after is not None and result.calls_after * after > after + spare:
+        probe = 1 / after  # is always due: on few requests it is more than the share allowed
+        if (result.calls_after or 0) > max(MOST_CALLS, 1 + probe):
             yield f"{result.calls_after:.2f} calls a request after the breaker opened"
-        spare = max(1.0, MOST_CALLS_TO_FAULTY * after)
-        if result.faulty_calls_after is not None and result.faulty_calls_after * after > spare:
+        if (result.faulty_calls_after or 0) > max(MOST_CALLS_TO_FAULTY, probe):
             yield f"{result.faulty_calls_after:.2f} of them to what had failed"
         most_s = self._most_added_p99_s
         if most_s is not None and row.kind != "time" and result.added_p99_s > most_s:
@@ -202,10 +198,10 @@ class Drill:
         with Caller(router, mode, self._concurrency) as caller:
             asked = self._asked(row, 0, self._concurrency, timeout_s=self._hopeless_s)
             heard = caller.ask(asked)
-            received = sum(self._scene.calls().values())
+            received = Counter(self._scene.calls())
         most = max(len(h.attempts) for h in heard)
         allowed = len(everyone) + router.config.max_retries
-        told = sum(len(h.attempts) for h in heard)
+        untold = (received - _told(heard)).total()
         complaints = list(result.complaints)
         if row.meaning.better_than_none:
             heard = [h for h in heard if h.response is None]
@@ -217,8 +213,8 @@ class Drill:
             complaints.append(f"while all targets failed{_example(judged, NEVER)}")
         if most > allowed:
             complaints.append(f"{most} calls for one request while all targets failed")
-        if received > told:
-            complaints.append(f"{received - told} calls untold while all targets failed")
+        if untold:
+            complaints.append(f"{untold} calls untold while all targets failed")
         return replace(result, calls_when_all_fail=most, complaints=tuple(complaints))
 
     # -- both ------------------------------------------------------------------------------
@@ -239,6 +235,8 @@ class Drill:
             with Caller(self._scene.router(None, ()), mode, self._concurrency) as caller:
                 caller.ask(self._asked(row, 0, self._concurrency))
                 heard = caller.ask(self._asked(row, self._concurrency, self._requests))
+            if all(h.error is not None for h in heard):
+                raise ConfigurationError(f"nobody answers where nothing is wrong: {heard[0].error}")
             known = Spread.of([h.duration_s for h in heard])
             self._healthy[mode, row.ask] = known
         return known
@@ -252,6 +250,11 @@ class Drill:
             Asked(self._scene.prompt(number), number, row.ask, hints)
             for number in range(first, first + count)
         ]
+
+
+def _told(heard: Iterable[Heard]) -> Counter[str]:
+    """Count the calls to each target that the answers and errors tell of."""
+    return Counter(attempt.target for h in heard for attempt in h.attempts)
 
 
 def _example(judged: Iterable[tuple[Outcome, Heard]], outcomes: Container[Outcome]) -> str:

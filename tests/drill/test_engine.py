@@ -12,7 +12,7 @@ from llmrouter_integrations.drill.engine import Drill
 from llmrouter_integrations.drill.results import Result, Spread, summaries
 from llmrouter_integrations.drill.rows import FAULTS, chosen
 from llmrouter_integrations.drill.scene import SimulatedScene, built_in
-from llmrouter_integrations.errors import AllTargetsFailed
+from llmrouter_integrations.errors import AllTargetsFailed, ConfigurationError, InvalidRequestError
 from llmrouter_integrations.messages import Attempt, TextDelta, TextPart
 
 SYNC = (Mode(streamed=False, asynchronous=False), Mode(streamed=True, asynchronous=False))
@@ -30,6 +30,15 @@ def test_the_router_passes_the_drill(row, scene_of):
         assert result.passed, (result.mode, result.complaints)
         assert not result.skipped
         assert result.requests == sum(result.outcomes.values())
+
+
+@pytest.mark.parametrize("name", ["cut", "error-event", "tool-call-malformed"])
+def test_with_restarts_a_stream_that_breaks_is_answered_too(name, scene_of):
+    for restarts, outcomes in ((False, {"interrupted", "whole"}), (True, {"whole"})):
+        drill = small(scene_of(), restarts=restarts)
+        for result in drill.run(chosen([name]), MODES[2:]):
+            assert result.passed, (result.mode, result.complaints)
+            assert set(result.outcomes) == outcomes
 
 
 def test_what_a_result_counts(scene_of):
@@ -105,12 +114,22 @@ def changed(change):
     return mistake
 
 
-def crashing(router, prompt, **kwargs):
-    raise KeyError("choices")
+def crashing_when_asked_on(router, prompt, **kwargs):
+    response = router.complete(prompt, **kwargs)
+    if response.target == "second":
+        raise KeyError("choices")
+    return response
 
 
 def giving_up(router, prompt, **kwargs):
     raise AllTargetsFailed(())
+
+
+def giving_up_when_asked_on(router, prompt, **kwargs):
+    response = router.complete(prompt, **kwargs)
+    if response.target == "second":
+        raise AllTargetsFailed(response.attempts)
+    return response
 
 
 def forgetful(router, prompt, **kwargs):
@@ -129,8 +148,8 @@ MISTAKES = [
     ("doubled", changed(lambda text: f"{text} {text}"), "spliced"),
     ("cut", changed(lambda text: text[:100]), "truncated"),
     ("another's", changed(str.upper), "wrong"),
-    ("crash", crashing, "crashed: request 0, KeyError: 'choices'"),
-    ("gives up", giving_up, "failed, not whole"),
+    ("crash", crashing_when_asked_on, "crashed: request 0, KeyError: 'choices'"),
+    ("gives up", giving_up_when_asked_on, "failed, not whole"),
     ("untold calls", forgetful, "calls that no answer or error tells of"),
     ("stubborn", stubborn, "calls a request after the breaker opened"),
     ("stubborn", stubborn, "of them to what had failed"),
@@ -146,6 +165,34 @@ def test_a_router_that_errs_fails_and_is_told_how(name, mistake, told, *, mode, 
     (result,) = small(scene).run(chosen(["overloaded"]), [mode])
     assert not result.passed
     assert any(told in complaint for complaint in result.complaints), result.complaints
+    scene.close()
+
+
+def asking_all(router, prompt, **kwargs):
+    with pytest.raises(InvalidRequestError):
+        router.complete(prompt, **kwargs)
+    router.complete(prompt, hints={"models": ["second"]})
+    attempts = [Attempt(name, "p", "m", "error") for name in ("first", "second")]
+    raise AllTargetsFailed(attempts)
+
+
+def test_asking_on_what_nobody_can_answer_is_a_complaint(stage, monkeypatch):
+    scene = SimulatedScene(built_in(), stage, patience_s=1.0)
+    drill = small(scene)
+    drill._healthy_spread(MODES[0], chosen(["invalid-request"])[0])
+    real = scene.router
+    monkeypatch.setattr(scene, "router", lambda *args, **kw: Odd(real(*args, **kw), asking_all))
+    (result,) = drill.run(chosen(["invalid-request"]), MODES[:1])
+    assert "others were asked what nobody could have answered" in result.complaints
+    scene.close()
+
+
+def test_what_does_not_work_cannot_be_drilled(stage, monkeypatch):
+    scene = SimulatedScene(built_in(), stage, patience_s=1.0)
+    real = scene.router
+    monkeypatch.setattr(scene, "router", lambda *args, **kw: Odd(real(*args, **kw), giving_up))
+    with pytest.raises(ConfigurationError, match="nobody answers where nothing is wrong"):
+        next(small(scene).run(chosen(["overloaded"])))
     scene.close()
 
 
@@ -167,6 +214,22 @@ def test_answers_and_untold_calls_while_all_fail_are_complaints(stage, monkeypat
     scene.close()
 
 
+def test_too_many_calls_while_all_fail_are_a_complaint(stage, monkeypatch):
+    scene = SimulatedScene(built_in(), stage, patience_s=1.0)
+    real = scene.router
+
+    def mistake(router, prompt, **kwargs):
+        try:
+            return router.complete(prompt, **kwargs)
+        except AllTargetsFailed as error:
+            raise AllTargetsFailed(error.attempts * 2) from None
+
+    monkeypatch.setattr(scene, "router", lambda *args, **kw: Odd(real(*args, **kw), mistake))
+    (result,) = small(scene).run(chosen(["overloaded"]), MODES[:1])
+    assert result.complaints == ("4 calls for one request while all targets failed",)
+    scene.close()
+
+
 def test_slowness_of_a_fault_that_shows_at_once_is_a_complaint(stage, monkeypatch):
     scene = SimulatedScene(built_in(), stage, patience_s=1.0)
     drill = Drill(scene, requests=4, concurrency=2, most_added_p99_s=-10.0, hopeless_s=0.15)
@@ -181,7 +244,12 @@ def test_slowness_of_a_fault_that_shows_at_once_is_a_complaint(stage, monkeypatc
 
 @pytest.mark.parametrize(
     ("durations", "p50", "p99"),
-    [([], 0, 0), ([3.0], 3, 3), ([1.0, 2.0], 1, 2), ([float(n) for n in range(1, 201)], 100, 198)],
+    [
+        ([], 0, 0),
+        ([3.0], 3, 3),
+        ([1.0, 2.0, 3.0], 2, 3),
+        ([float(n) for n in range(1, 201)], 100, 198),
+    ],
 )
 def test_a_spread_is_of_durations_that_were_seen(durations, p50, p99):
     assert Spread.of(durations) == Spread(p50, p99)

@@ -27,6 +27,7 @@ WHOLE, OTHER = whole_text("t0", 7), whole_text("t1", 7)
         (WHOLE, "whole"),
         (WHOLE[:50], "truncated"),
         ("", "truncated"),
+        (WHOLE[7:48], "wrong"),
         (WHOLE[:48] + OTHER[48:], "spliced"),
         (WHOLE[:48] + WHOLE, "spliced"),
         (WHOLE + " ", "spliced"),
