@@ -147,7 +147,7 @@ def _one_of_each_kind(rows: Sequence[FaultRow]) -> list[FaultRow]:
 
 
 def _was_faulty(heard: Heard) -> bool:
-    return heard.error is not None or any(a.outcome != "ok" for a in heard.attempts)
+    return any(attempt.outcome != "ok" for attempt in heard.attempts)
 
 
 async def _abandoned(router: Router, prompt: str) -> int:
