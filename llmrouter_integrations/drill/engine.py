@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Drill"]
 
-OUT_OF_OPTIONS_S = 1.0
-"""The deadline of requests that nobody can answer: no longer than the first rest of a target, so
-that they end rather than wait."""
-
 _TOLD_AT_MOST = 300
 """Characters of a request that came to something else."""
 
@@ -48,6 +44,7 @@ class Drill:
         concurrency: Most of them under way at once.
         most_added_p99_s: What a fault that shows at once may add to the slowest hundredth of the
             requests, in seconds; None: anything, as on a machine too busy to tell.
+        hopeless_s: The deadline of requests that nobody can answer, in seconds.
     """
 
     def __init__(
@@ -57,11 +54,13 @@ class Drill:
         requests: int = 200,
         concurrency: int = 20,
         most_added_p99_s: float | None = MOST_ADDED_P99_S,
+        hopeless_s: float = 1.0,
     ) -> None:
         self._scene = scene
         self._requests = requests
         self._concurrency = concurrency
         self._most_added_p99_s = most_added_p99_s
+        self._hopeless_s = hopeless_s
         self._healthy: dict[tuple[Mode, Ask], Spread] = {}
 
     def run(self, rows: Iterable[FaultRow], modes: Sequence[Mode] = MODES) -> Iterator[Result]:
@@ -197,7 +196,7 @@ class Drill:
             return result
         router = self._scene.router(row, everyone)
         with Caller(router, mode, self._concurrency) as caller:
-            asked = self._asked(row, 0, self._concurrency, timeout_s=OUT_OF_OPTIONS_S)
+            asked = self._asked(row, 0, self._concurrency, timeout_s=self._hopeless_s)
             heard = caller.ask(asked)
             received = sum(self._scene.calls().values())
         most = max(len(h.attempts) for h in heard)

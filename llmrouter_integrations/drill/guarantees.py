@@ -24,8 +24,6 @@ MOST_OVERRUN_S = 0.1
 MOST_UNTIL_CLOSED_S = 0.2
 """How long after it is abandoned a request's connection may be open, in seconds."""
 
-_DEADLINE_S = 0.6
-_HINTS: dict[str, Any] = {"timeout_s": _DEADLINE_S, "first_token_timeout_s": _DEADLINE_S / 2}
 _POLL_S = 0.002
 
 _WHILE: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
@@ -40,9 +38,14 @@ _WHILE: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
 
 
 def deadlines(
-    scene: SimulatedScene, *, concurrency: int = 10, modes: Sequence[Mode] = MODES
+    scene: SimulatedScene,
+    *,
+    concurrency: int = 10,
+    modes: Sequence[Mode] = MODES,
+    deadline_s: float = 0.6,
 ) -> Iterator[Guarantee]:
     """Let requests run into their deadline in every way there is, and see when they end."""
+    times = {"timeout_s": deadline_s, "first_token_timeout_s": deadline_s / 2}
     everyone = [target.name for target in scene.targets]
     for name, fault, hints, fields in _WHILE:
         (row,) = chosen([fault])
@@ -51,12 +54,12 @@ def deadlines(
                 continue
             router = scene.router(row, everyone, fields=fields)
             asked = [
-                Asked(scene.prompt(number), number, hints={**_HINTS, **hints})
+                Asked(scene.prompt(number), number, hints={**times, **hints})
                 for number in range(concurrency)
             ]
             with Caller(router, mode, concurrency) as caller:
                 heard = caller.ask(asked)
-            over_s = max(h.duration_s for h in heard) - _DEADLINE_S
+            over_s = max(h.duration_s for h in heard) - deadline_s
             answered = sum(h.response is not None for h in heard)
             yield Guarantee(
                 f"ends at its deadline, during {name}",
