@@ -287,6 +287,7 @@ WORDS = [
     ({"not": {"type": "string"}}, "x", 'the answer does not fit {"not":{"type":"string"}}'),
     ({"if": {"required": ["a"]}, "then": {"required": ["b"]}}, {"a": 1}, 'the answer does not fit {"if"'),
     ({"anyOf": [{"type": "string"}, {"const": 3}]}, None, "the answer must be a string or an integer or a number, got null"),
+    ({"anyOf": [False]}, 1, "the answer fits none of its forms, got 1"),
     ({"anyOf": [False, {"type": "string"}]}, 1, "the answer must be a string, got 1"),
     ({"items": {"required": ["a"]}}, [{"a": 1}, {}], "the field '[1]' lacks the field 'a'"),
     ({"additionalProperties": {"type": "null"}}, {"k": {"j": 1}}, "the field 'k' must be null, got an object"),
