@@ -201,7 +201,10 @@ class Drill:
             received = sum(self._scene.calls().values())
         most = max(len(h.attempts) for h in heard)
         allowed = len(everyone) + router.config.max_retries
+        told = sum(len(h.attempts) for h in heard)
         complaints = list(result.complaints)
+        if row.meaning.better_than_none:
+            heard = [h for h in heard if h.response is None]
         answered = sum(h.response is not None for h in heard)
         if answered:
             complaints.append(f"{answered} answers while all targets failed")
@@ -210,7 +213,6 @@ class Drill:
             complaints.append(f"while all targets failed{_example(judged, NEVER)}")
         if most > allowed:
             complaints.append(f"{most} calls for one request while all targets failed")
-        told = sum(len(h.attempts) for h in heard)
         if received > told:
             complaints.append(f"{received - told} calls untold while all targets failed")
         return replace(result, calls_when_all_fail=most, complaints=tuple(complaints))
