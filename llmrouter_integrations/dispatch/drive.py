@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import random
 import time
+from contextlib import aclosing
 from threading import Event as ThreadEvent
 from typing import TYPE_CHECKING
 
@@ -203,8 +204,9 @@ class Dispatcher:
                     if step.instead_of is not None:
                         yield Chunk(instead_of=step.instead_of)
                     before = opened.pop(step.target.name)
-                    async for chunk in before.relay():
-                        yield chunk
+                    async with aclosing(before.relay()) as relayed_chunks:
+                        async for chunk in relayed_chunks:
+                            yield chunk
                     event: Event = before.came_to()
                     relayed = True
                 elif isinstance(step, Wait):

@@ -154,7 +154,7 @@ class AsyncOpenedStream(_Opened):
             return self._failed(cut_off(allowed_s, "total" if held else "first_token"))
         return self._committed()
 
-    async def relay(self) -> AsyncIterator[Chunk]:
+    async def relay(self) -> AsyncGenerator[Chunk]:
         """Hand on what came and what is to come."""
         incoming = self.incoming
         try:

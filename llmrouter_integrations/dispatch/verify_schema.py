@@ -51,6 +51,7 @@ class SchemaCheck:
 
     Args:
         schema: Plain JSON, which this takes over and changes.
+        unusable: Why it cannot be used, where that is known.
 
     Attributes:
         unusable: Why the schema cannot be used; None where it can.
@@ -58,7 +59,7 @@ class SchemaCheck:
 
     __slots__ = ("_old", "_parts", "_recursive", "_registry", "_schema", "_validator", "unusable")
 
-    def __init__(self, schema: Any) -> None:
+    def __init__(self, schema: Any, unusable: str | None = None) -> None:
         self._schema = schema
         # in draft 7 and before it, nothing beside a $ref counts
         self._old = isinstance(schema, dict) and "/draft-0" in str(schema.get("$schema"))
@@ -66,7 +67,9 @@ class SchemaCheck:
         self._parts: dict[str, Validator] = {}
         self._registry: Any = None
         self._validator: Validator | None = None
-        self.unusable: str | None = None
+        self.unusable = unusable
+        if unusable is not None:
+            return
         try:
             self._recursive = adapt(schema)
             self._validator = self._compiled(schema)
@@ -150,9 +153,7 @@ def schema_check(schema: Mapping[str, Any]) -> SchemaCheck:
         why = f"it cannot be written as JSON: {error}"
     except RecursionError:  # whoever calls has used up the stack
         why = "it is nested too deep"
-    check = SchemaCheck({})
-    check.unusable = why
-    return check
+    return SchemaCheck(None, why)
 
 
 @lru_cache(maxsize=MOST_SCHEMAS)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
@@ -20,6 +19,7 @@ from llama_index_instrumentation import get_dispatcher
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
+from llmrouter_integrations.dispatch.verify import json_text
 from llmrouter_integrations.hints import RoutingHints
 from llmrouter_integrations.llama_index.hints import PromptMessages
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
 __all__ = ["SchemaLLM", "object_from", "schema_kwargs"]
-
-_FENCED: Final = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
 
 
 def schema_kwargs(output_cls: type[BaseModel]) -> dict[str, Any]:
@@ -53,9 +51,7 @@ def object_from(answer: ChatResponse, output_cls: type[BaseModel]) -> BaseModel:
 
 
 def _bare(answer: ChatResponse) -> str:
-    text = answer.message.content or ""
-    fenced = _FENCED.fullmatch(text)
-    return fenced[1] if fenced else text
+    return json_text(answer.message.content or "")
 
 
 def _why(answer: ChatResponse) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "make_answer",
     "prompt_tokens",
     "seal",
+    "sealer",
 ]
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -126,7 +127,9 @@ class Answer:
     @property
     def signature(self) -> str:
         """What seals the reasoning; :mod:`.rules` knows whose and what it is when it comes back."""
-        return seal(self.request.protocol, self.reply.reasoning, self.token("seal", 24))
+        request = self.request
+        whose = sealer(request.protocol, request.provider)
+        return seal(whose, self.reply.reasoning, self.token("seal", 24))
 
     @property
     def uuid(self) -> str:
@@ -167,9 +170,14 @@ def digest(reasoning: str) -> str:
     return made_up(reasoning, 12)
 
 
-def seal(protocol: str, reasoning: str, token: str) -> str:
-    """Make the signature of a piece of reasoning, as a protocol's simulator issues it."""
-    return b64encode(f"sim/{protocol}/{digest(reasoning)}/{token}".encode()).decode()
+def sealer(protocol: str, provider: str) -> str:
+    """Name who can read a seal back: Azure's are not OpenAI's."""
+    return f"{protocol}@azure" if provider == "azure" else protocol
+
+
+def seal(whose: str, reasoning: str, token: str) -> str:
+    """Make the signature of a piece of reasoning; ``whose``: see :func:`sealer`."""
+    return b64encode(f"sim/{whose}/{digest(reasoning)}/{token}".encode()).decode()
 
 
 def estimated_tokens(text: str) -> int:

@@ -179,7 +179,8 @@ class MessageWriter:
         calls: list[dict[str, Any]] = []
         for part in parts:
             if isinstance(part, ToolCallPart):
-                function = {"name": part.name, "arguments": self._arguments(part)}
+                # a call that named nothing is refused; ToolNames respells it so for others
+                function = {"name": part.name or "tool", "arguments": self._arguments(part)}
                 calls.append({"id": part.id, "type": "function", "function": function})
             elif isinstance(part, ReasoningPart):
                 if part.raw.get("type") == "tool_plan":

@@ -7,7 +7,7 @@ import pytest
 from llmrouter_integrations.drill.scene import SimulatedScene, built_in
 from llmrouter_integrations.drill.stage import Stage
 
-PATIENCE_S = {"time": 0.25}
+PATIENCE_S = {"time": 0.5}
 """Seconds of patience where a row's fault is silence; elsewhere, enough for a busy machine."""
 
 

@@ -483,8 +483,12 @@ NEWER = [
     ("gemini", "gemini-4-pro", (G, "+", {"role": "model", P: [{"text": "x"}]}), "ending with a"),
     ("gemini", "gemini-2.5-flash", (G, 1, P, 1, "thoughtSignature", DEL), None),
     ("gemini", "gemini-2.5-flash", (G, 2, P, 0, "functionResponse", P, [{}]), "Multimodal"),
+    ("bedrock", "amazon.nova-pro-v1:0", (M, 4, C, "+", {"text": "x"}), "doesn't support the reasoning"),
+    ("bedrock", MODELS["bedrock"], (M, 1, C, slice(0, 0), [{"text": "x"}]), "the first block must be"),
+    ("bedrock", MODELS["bedrock"], (M, 3, C, [thought("bedrock")]), "final block in an assistant"),
+    ("bedrock", "anthropic.claude-opus-4-7", (M, 1, C, slice(0, 0), [{"text": "x"}]), None),
     ("bedrock", "meta.llama3-3-70b", (M, 2, C, "+", {"text": "x"}), "cannot be provided in the same"),
-    ("bedrock", "amazon.nova-pro-v1:0", (M, "+", {"role": "assistant", C: [{"text": "It"}]}), "prefill"),
+    ("bedrock", "amazon.nova-pro-v1:0", (M, slice(1, 5), [{"role": "assistant", C: [{"text": "It"}]}]), "prefill"),
     ("cohere", "command-a-vision-07-2025", (M, 6, C, [{"type": "image_url", "image_url": {"url": "https://x"}}]), None),
 ]  # fmt: skip
 
@@ -500,6 +504,14 @@ def test_thinking_by_budget_wants_the_calls_being_answered_to_begin_with_it():
     body = changed(body, M, slice(3, 5), [])
     assert said(A, body) is None
     assert "Expected `thinking`" in said(A, changed(body, M, 1, C, 0, DEL))
+
+
+def test_the_same_of_a_claude_on_bedrock():
+    thinks = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+    body = changed(GOOD["bedrock"], "additionalModelRequestFields", thinks)
+    body = changed(body, M, slice(3, 5), [])
+    assert said("bedrock", body) is None
+    assert "Expected `thinking`" in said("bedrock", changed(body, M, 1, C, 0, DEL))
 
 
 def test_bedrock_takes_five_documents():

@@ -50,7 +50,7 @@ class Conversation:
 
     def ask(self, target, reply, *, stream):
         """Have a target answer with what it is told to say."""
-        protocol, provider, _model = target
+        protocol, provider, _ = target
         encoded = encode(self.messages, target, stream=stream, tools=TOOLS, reasoning_effort="high")
         asked = received(encoded, provider)
         problem = refusal(asked)

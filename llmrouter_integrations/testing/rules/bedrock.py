@@ -36,7 +36,10 @@ _FORMATS = {
 _MOST_DOCUMENTS = 5
 _MAX_CACHE_POINTS = 4
 _RESULTS_ALONE = re.compile(r"(?:^|[./])(mistral|meta|writer)\.")
-_NO_PREFILL = re.compile(r"claude-(opus|sonnet|haiku)-(4-[6-9]|[5-9])(?!\d)|claude-(fable|mythos)")
+_UNSIGNED = re.compile(r"(?:^|[./])(amazon|meta|mistral|openai|qwen|zai|moonshotai|deepseek)\.")
+"""Those whose reasoning, if any, bears no signature."""
+_SINCE_46 = re.compile(r"claude-(opus|sonnet|haiku)-(4-[6-9]|[5-9])(?!\d)|claude-(fable|mythos)")
+"""Claudes that decide for themselves where to think, and take no answer begun for them."""
 
 
 def bedrock(request: SimRequest) -> Iterator[str]:
@@ -54,6 +57,13 @@ def bedrock(request: SimRequest) -> Iterator[str]:
     for index, message in enumerate(messages):
         alone = bool(_RESULTS_ALONE.search(request.model))
         yield from _message(message, f"messages.{index}.content", alone=alone)
+    if "claude" in request.model:
+        yield from _thoughts(request, messages)
+    elif _UNSIGNED.search(request.model) and any(
+        "signature" in as_object(block.get("reasoningContent")).get("reasoningText", {})
+        for block in blocks
+    ):
+        yield "This model doesn't support the reasoningContent.reasoningText.signature field."
     for number, block in enumerate(request.body.get("system") or ()):
         yield from _text(block, f"system.{number}")
     if messages:
@@ -197,6 +207,28 @@ def _medium(kind: str, medium: dict[str, Any], at: str) -> Iterator[str]:
         )
 
 
+def _thoughts(request: SimRequest, messages: list[dict[str, Any]]) -> Iterator[str]:
+    """Find what Anthropic refuses about a Claude's thinking."""
+    for index, message in enumerate(messages):
+        thinks = ["reasoningContent" in block for block in message["content"]]
+        if any(thinks) and not (thinks[0] or _SINCE_46.search(request.model)):
+            yield (
+                f"messages.{index}.content.0: If an assistant message contains any thinking "
+                "blocks, the first block must be `thinking` or `redacted_thinking`."
+            )
+        if thinks and thinks[-1]:
+            yield f"messages.{index}: The final block in an assistant message cannot be `thinking`."
+    more = as_object(request.body.get("additionalModelRequestFields"))
+    answers = messages and any("toolResult" in block for block in messages[-1]["content"])
+    thinks_now = as_object(more.get("thinking")).get("type") == "enabled"
+    if thinks_now and answers and "reasoningContent" not in messages[-2]["content"][0]:
+        yield (
+            f"messages.{len(messages) - 2}.content.0.type: Expected `thinking` or "
+            "`redacted_thinking`. When `thinking` is enabled, a final `assistant` message must "
+            "start with a thinking block."
+        )
+
+
 def _documents(blocks: list[dict[str, Any]]) -> Iterator[str]:
     inner = [piece for b in blocks if "toolResult" in b for piece in b["toolResult"]["content"]]
     names = [b["document"]["name"] for b in [*blocks, *inner] if "document" in b]
@@ -212,7 +244,7 @@ def _ending(request: SimRequest, messages: list[dict[str, Any]]) -> Iterator[str
         return
     model = request.model
     text = last["content"][-1].get("text")
-    if "claude" not in model or _NO_PREFILL.search(model):
+    if "claude" not in model or _SINCE_46.search(model):
         yield (
             "This model does not support assistant message prefill. The conversation must end with "
             "a user message."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from llmrouter_integrations.testing.answer import sealer
 from llmrouter_integrations.testing.rules.media import IMAGES, data_url, is_base64
 from llmrouter_integrations.testing.rules.seals import is_foreign
 
@@ -155,7 +156,8 @@ def _reasoning(request: SimRequest, items: list[dict[str, Any]], index: int) -> 
             "Reasoning input items can only be provided to a reasoning or computer use model. "
             "Remove reasoning items from your input and try again."
         )
-    if is_foreign(item.get("encrypted_content"), "openai-responses"):
+    whose = sealer("openai-responses", request.provider)
+    if is_foreign(item.get("encrypted_content"), whose):
         yield (
             f"The encrypted content for item {item.get('id')} could not be verified. "
             "Reason: Encrypted content could not be decrypted or parsed."

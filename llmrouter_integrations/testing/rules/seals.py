@@ -11,10 +11,10 @@ from llmrouter_integrations.testing.answer import digest
 __all__ = ["is_altered", "is_foreign"]
 
 
-def is_foreign(signature: Any, protocol: str) -> bool:
-    """Say whether a signature is a simulator's for another protocol; real ones are let through."""
+def is_foreign(signature: Any, whose: str) -> bool:
+    """Say whether a signature is a simulator's of another; real ones are let through."""
     marks = _marks(signature)
-    return marks is not None and marks[1] != protocol
+    return marks is not None and marks[1] != whose
 
 
 def is_altered(signature: Any, reasoning: str) -> bool:
@@ -24,7 +24,7 @@ def is_altered(signature: Any, reasoning: str) -> bool:
 
 
 def _marks(signature: Any) -> list[str] | None:
-    """Give what a simulator's seal says: "sim", the protocol, the digest, an id of its own."""
+    """Give what a simulator's seal says: "sim", whose it is, the digest, an id of its own."""
     if not isinstance(signature, str):
         return None
     try:
