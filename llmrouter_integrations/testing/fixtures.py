@@ -92,7 +92,13 @@ def drill(_drill_stage: Stage) -> RunDrill:
         scene = SimulatedScene(drilled, _drill_stage, patience_s=PATIENCE_S)
         try:
             # the providers run beside the tests here: how long an answer took says nothing
-            runs = Drill(scene, requests=requests, concurrency=concurrency, most_added_p99_s=None)
+            runs = Drill(
+                scene,
+                requests=requests,
+                concurrency=concurrency,
+                most_added_p99_s=None,
+                hopeless_s=PATIENCE_S,
+            )
             results = list(runs.run(chosen(faults)))
         finally:
             scene.close()
