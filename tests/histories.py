@@ -166,6 +166,8 @@ class _Writer:
                     ImagePart(data=PNG),
                     ImagePart(url="https://example.com/cat.png", detail="low"),
                     ImagePart(url=f"data:image/png;base64,{PNG}"),
+                    ImagePart(url="http://example.com/cat.png"),
+                    ImagePart(url="gs://bucket/cat.png"),
                     ImagePart(file_id="file-abc123", issuer="openai"),
                     ImagePart(data="SUkqAAgAAAA=", media_type="image/tiff"),
                     FilePart(data=PDF, media_type="application/pdf", name="Q3 report (v2).pdf"),
@@ -197,7 +199,8 @@ class _Writer:
 
     def system(self) -> Message:
         role = self.draw(st.sampled_from(["system", "developer"]))
-        return Message(role, (self.text(), *self.cache()))
+        shown = (self.medium(),) if self.often(5) else ()
+        return Message(role, (self.text(), *shown, *self.cache()))
 
     # -- what models answer -----------------------------------------------------------------
 
@@ -312,6 +315,7 @@ class _Writer:
             content.append(self.medium())
         if self.often(5):
             content.append(TextPart(self.draw(BLANK)))
+        content += self.cache()
         name = call.name if self.often(60) else None
         return ToolResultPart(call.id, tuple(content), name, is_error=self.often(12))
 

@@ -200,6 +200,8 @@ class BlockWriter:
         kind = source.get("media_type")
         if source["type"] == "base64" and kind not in IMAGE_TYPES:
             return self._left_out(kind or "image")
+        if source["type"] == "url" and not source["url"].startswith("https://"):
+            return self._left_out("image")  # "Only HTTPS URLs are supported."
         return {"type": "image", "source": source}
 
     def _document(self, part: FilePart) -> dict[str, Any]:
@@ -219,7 +221,9 @@ class BlockWriter:
                 source = {"type": "text", "media_type": "text/plain", "data": text}
             elif source["type"] == "base64" and kind != "application/pdf":
                 return self._left_out(kind or "file")
-            elif lacks(self._abilities, "file"):
+            elif lacks(self._abilities, "file") or not source.get("url", "https").startswith(
+                "https"
+            ):
                 return self._left_out("file")
         block: dict[str, Any] = {"type": "document", "source": source}
         if part.name:

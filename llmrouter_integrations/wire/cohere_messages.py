@@ -25,9 +25,9 @@ from llmrouter_integrations.messages import (
 from llmrouter_integrations.wire.media import (
     IMAGE_TYPES,
     base64_text,
+    image_type,
     lacks,
     left_out,
-    media_type_of,
     split_data_url,
 )
 from llmrouter_integrations.wire.structured import CONTINUE
@@ -136,16 +136,10 @@ class MessageWriter:
         return self._left_out(_kind(part))
 
     def _image(self, part: ImagePart) -> dict[str, Any]:
-        url, kind = part.url, part.media_type
-        if url is not None and (split := split_data_url(url)):
-            kind = split[0]
-        elif part.data is not None:
-            kind = kind or media_type_of(part.data) or "image/png"
-            url = f"data:{kind};base64,{part.data}"
-        inline = url is not None and url.startswith("data:")
-        if url is None or lacks(self._abilities, "image") or (inline and kind not in IMAGE_TYPES):
+        kind = image_type(part.data, part.url, part.media_type)
+        if lacks(self._abilities, "image") or (kind is not None and kind not in IMAGE_TYPES):
             return self._left_out(kind or "image")
-        image = {"url": url}
+        image = {"url": part.url or f"data:{kind};base64,{part.data}"}
         if part.detail is not None:
             image["detail"] = part.detail
         return {"type": "image_url", "image_url": image}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "IMAGE_TYPES",
     "base64_text",
+    "image_type",
     "lacks",
     "left_out",
     "media_type_of",
@@ -59,6 +60,21 @@ def base64_text(data: str) -> str | None:
         return base64.b64decode(data, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return None
+
+
+def image_type(data: str | None, url: str | None, media_type: str | None) -> str | None:
+    """Tell an image's media type; None of one at an address, whose type its server tells.
+
+    Returns:
+        The type; "image" where there is nothing that a vendor could fetch or read.
+    """
+    if data is not None:
+        return media_type or media_type_of(data) or "image/png"
+    if url is None:
+        return "image"
+    if url.startswith("data:"):
+        return url[5:].partition(",")[0].partition(";")[0]
+    return None if url.startswith(("https://", "http://")) else "image"
 
 
 def lacks(abilities: Abilities | None, kind: str) -> bool:

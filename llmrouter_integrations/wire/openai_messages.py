@@ -25,10 +25,10 @@ from llmrouter_integrations.wire.history import portable
 from llmrouter_integrations.wire.media import (
     IMAGE_TYPES,
     base64_text,
+    image_type,
     lacks,
     left_out,
     media_type_of,
-    split_data_url,
 )
 from llmrouter_integrations.wire.openai_turns import bridge_results, order_turns
 
@@ -261,13 +261,10 @@ class _Writer:
         return kind in self.dialect.media and not lacks(self.abilities, kind)
 
     def _image(self, part: ImagePart) -> dict[str, Any]:
-        if not self._takes("image") or (part.data is None and part.url is None):
-            return self._left_out("image")
-        inline = split_data_url(part.url) if part.url else None
-        kind = inline[0] if inline else part.data and part.media_type
-        if kind and kind not in IMAGE_TYPES:
-            return self._left_out(kind)
-        image = {"url": part.url or _data_url(part.data, part.media_type, "image/png")}
+        kind = image_type(part.data, part.url, part.media_type)
+        if not self._takes("image") or (kind is not None and kind not in IMAGE_TYPES):
+            return self._left_out(kind or "image")
+        image = {"url": part.url or f"data:{kind};base64,{part.data}"}
         if part.detail is not None:
             image["detail"] = part.detail
         return {"type": "image_url", "image_url": image}

@@ -24,7 +24,7 @@ from llmrouter_integrations.messages import (
 from tests.histories import History, histories
 from tests.wire_requests import TARGETS, calls_and_results, conversation, encode, refused
 
-EXAMPLES = int(os.environ.get("LLMROUTER_HISTORIES", "150"))
+EXAMPLES = int(os.environ.get("LLMROUTER_HISTORIES", "300"))
 
 SPELLS_AS = {"azure": "openai", "vertex": "gemini"}
 """Providers that write ids of tool calls as another does."""
@@ -38,6 +38,9 @@ SIGNS = {
 NO_TOOLS = ("perplexity",)
 
 
+INSTRUCTIONS = ("system", "developer")
+
+
 def says(part):
     if isinstance(part, TextPart):
         return bool(part.text.strip())
@@ -46,7 +49,7 @@ def says(part):
 
 def asked(messages):
     """The turns since something was said in answer, but for an answer begun at the end."""
-    turns = [message for message in messages if any(map(says, message.parts))]
+    turns = [m for m in messages if any(map(says, m.parts)) and m.role not in INSTRUCTIONS]
     if turns and turns[-1].role == "assistant":
         turns.pop()
     for message in reversed(turns):
@@ -62,10 +65,12 @@ def may_be_refused(history, error):
     """
     shown = [p for m in asked(history.messages) if m.role != "assistant" for p in m.parts]
     shown += [p for r in shown if isinstance(r, ToolResultPart) for p in r.content]
+    said = [message.text for message in history.messages if message.role != "assistant"]
+    if not any(text.strip() for text in said):
+        return True
     if isinstance(error, UnsupportedParameterError):
         return any(isinstance(p, ImagePart | FilePart | AudioPart | OpaquePart) for p in shown)
-    said = [message.text for message in history.messages if message.role != "assistant"]
-    return not history.messages or not history.messages[-1].text.strip() or not any(said)
+    return not history.messages[-1].text.strip()
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
