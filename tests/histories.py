@@ -111,10 +111,14 @@ class History:
     def sealed(self, issuer: str) -> list[str]:
         """The signatures of one issuer that it must get back.
 
-        Those are all but of reasoning that led to nothing, or that ends the conversation.
+        Those are all but of reasoning that led to nothing, or that stands in the last answer where
+        the conversation ends with one.
         """
         found: list[str] = []
-        for message in self.messages[:-1]:
+        turns = list(self.messages)
+        while turns and turns[-1].role == "assistant":
+            turns.pop()
+        for message in turns:
             last = max((place for place, p in enumerate(message.parts) if _says(p)), default=-1)
             for part in message.parts[: last + 1]:
                 signature = getattr(part, "signature", None)

@@ -67,6 +67,7 @@ OUT = "left out: it cannot be read here"
 
 CHAT = ("openai-chat", "openai", "gpt-4.1")
 MISTRAL = ("openai-chat", "mistral", "mistral-small-latest")
+GROQ = ("openai-chat", "groq", "openai/gpt-oss-120b")
 DEEPSEEK = ("openai-chat", "deepseek", "deepseek-chat")
 PERPLEXITY = ("openai-chat", "perplexity", "sonar-pro")
 VLLM = ("openai-chat", "vllm", "my-own")
@@ -139,6 +140,11 @@ ROWS = [
     ("who speaks", MISTRAL, [user("hi", name="Ann")], [], ["Ann"]),
     ("the name of a tool's turn", PERPLEXITY, [HI, answer(call()), results(result("c1", "one"), name="lookup"), HI], ["one"], ['"name"']),
     ("a tool that returned nothing", PERPLEXITY, [HI, answer(call()), results(result("c1"))], ["(no output)"], []),
+    ("an answer of nothing but a search", CHAT, [HI, answer(SEARCH), HI], [], ["assistant"]),
+    ("an answer of nothing but reasoning", GROQ, [HI, answer(ReasoningPart("hm", "groq")), HI], [], ["assistant"]),
+    ("an image as instructions", CHAT, [turn("system", "Be brief.", IMAGE), HI], ["Be brief.", OUT], [PNG]),
+    ("an image as instructions", COHERE, [turn("system", "Be brief.", IMAGE), HI], ["Be brief.", OUT], [PNG]),
+    ("an image and a mark as instructions", NOVA, [turn("system", IMAGE, CachePoint()), HI], ["hi"], ["cachePoint"]),
     ("instructions at the end", COHERE, [HI, answer("so"), turn("system", "Be brief.")], ['{"role": "user", "content": "Be brief."}'], []),
 ]  # fmt: skip
 
