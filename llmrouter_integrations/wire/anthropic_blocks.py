@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from llmrouter_integrations.messages import (
     Adjustment,
     AudioPart,
@@ -31,6 +29,7 @@ from llmrouter_integrations.wire.media import (
     media_type_of,
     split_data_url,
 )
+from llmrouter_integrations.wire.tool_arguments import arguments_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -139,7 +138,7 @@ class BlockWriter:
                 "type": "tool_use",
                 "id": part.id,
                 "name": part.name,
-                "input": self._input(part),
+                "input": arguments_object(part, self.adjustments),
             }
         if isinstance(part, ToolResultPart):
             return self._tool_result(part)
@@ -157,18 +156,6 @@ class BlockWriter:
             self.adjustments.append(Adjustment("audio", "translated", "to its transcript"))
             return {"type": "text", "text": part.transcript}
         return self._left_out("audio")
-
-    def _input(self, part: ToolCallPart) -> Any:
-        try:
-            arguments = orjson.loads(part.arguments or "{}")
-        except orjson.JSONDecodeError:
-            arguments = None
-        if isinstance(arguments, dict):
-            return arguments
-        self.adjustments.append(
-            Adjustment("tool call arguments", "translated", "no JSON object: sent as a string")
-        )
-        return {"arguments": part.arguments}
 
     def _tool_result(self, part: ToolResultPart) -> dict[str, Any]:
         block: dict[str, Any] = {"type": "tool_result", "tool_use_id": part.tool_call_id}

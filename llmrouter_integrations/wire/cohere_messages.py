@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from llmrouter_integrations.messages import (
     Adjustment,
     AudioPart,
@@ -26,11 +24,13 @@ from llmrouter_integrations.wire.media import (
     IMAGE_TYPES,
     base64_text,
     image_type,
+    kind_of,
     lacks,
     left_out,
     split_data_url,
 )
 from llmrouter_integrations.wire.structured import CONTINUE
+from llmrouter_integrations.wire.tool_arguments import arguments_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -133,7 +133,7 @@ class MessageWriter:
         if isinstance(part, AudioPart) and part.transcript:
             self._translated("audio", "to its transcript")
             return {"type": "text", "text": part.transcript}
-        return self._left_out(_kind(part))
+        return self._left_out(kind_of(part))
 
     def _image(self, part: ImagePart) -> dict[str, Any]:
         kind = image_type(part.data, part.url, part.media_type)
@@ -173,7 +173,8 @@ class MessageWriter:
         calls: list[dict[str, Any]] = []
         for part in parts:
             if isinstance(part, ToolCallPart):
-                function = {"name": part.name, "arguments": self._arguments(part)}
+                arguments = arguments_text(part, self.adjustments)
+                function = {"name": part.name, "arguments": arguments}
                 calls.append({"id": part.id, "type": "function", "function": function})
             elif isinstance(part, ReasoningPart):
                 if part.raw.get("type") == "tool_plan":
@@ -184,7 +185,7 @@ class MessageWriter:
                 if part.text:
                     blocks.append({"type": "text", "text": part.text})
             elif not isinstance(part, CachePoint):
-                blocks.append(self._left_out(_kind(part)))
+                blocks.append(self._left_out(kind_of(part)))
         if blocks:
             item["content"] = blocks
         if plan and calls:
@@ -192,16 +193,6 @@ class MessageWriter:
         if calls:
             item["tool_calls"] = calls
         return [item] if len(item) > 1 else []
-
-    def _arguments(self, part: ToolCallPart) -> str:
-        arguments = part.arguments or "{}"
-        try:
-            if isinstance(orjson.loads(arguments), dict):
-                return arguments
-        except orjson.JSONDecodeError:
-            pass
-        self._translated("tool call arguments", "no JSON object: sent as a string")
-        return orjson.dumps({"arguments": arguments}).decode()
 
     def _results(self, parts: Iterable[Part]) -> list[dict[str, Any]]:
         """Write tool results; what is no text goes into a user's turn behind all of them."""
@@ -241,7 +232,3 @@ def _result(texts: list[str], *, is_error: bool) -> str | list[dict[str, Any]]:
     if len(texts) < 2:
         return texts[0] if texts else "(no output)"
     return [{"type": "document", "document": {"data": {"text": text}}} for text in texts]
-
-
-def _kind(part: Part) -> str:
-    return type(part).__name__.removesuffix("Part").lower()

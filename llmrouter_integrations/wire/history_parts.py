@@ -18,7 +18,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from llmrouter_integrations.wire.media import note
+from llmrouter_integrations.wire.media import kind_of, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -298,6 +298,6 @@ def _strip(part: Part, reader: Reader, changes: Changes) -> Part | None:
     if isinstance(part, ImagePart | AudioPart | FilePart):
         if _only_stored(part):
             changes.add("file_id", "dropped", "the file is stored at its issuer", part.issuer)
-            return TextPart(note(type(part).__name__.removesuffix("Part").lower()))
+            return TextPart(note(kind_of(part)))
         return replace(part, file_id=None)
     return part

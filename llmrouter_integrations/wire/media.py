@@ -12,11 +12,13 @@ from llmrouter_integrations.messages import Adjustment
 
 if TYPE_CHECKING:
     from llmrouter_integrations.catalog.model import Abilities
+    from llmrouter_integrations.messages import Part
 
 __all__ = [
     "IMAGE_TYPES",
     "base64_text",
     "image_type",
+    "kind_of",
     "lacks",
     "left_out",
     "media_type_of",
@@ -60,6 +62,11 @@ def base64_text(data: str) -> str | None:
         return base64.b64decode(data, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return None
+
+
+def kind_of(part: Part) -> str:
+    """Name what a part is: "image", "audio", "file", "opaque", ..."""
+    return type(part).__name__.removesuffix("Part").lower()
 
 
 def image_type(data: str | None, url: str | None, media_type: str | None) -> str | None:

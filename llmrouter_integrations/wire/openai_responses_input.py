@@ -22,6 +22,7 @@ from llmrouter_integrations.wire.media import (
     IMAGE_TYPES,
     base64_text,
     image_type,
+    kind_of,
     lacks,
     left_out,
     media_type_of,
@@ -167,7 +168,7 @@ class InputWriter:
             elif isinstance(part, OpaquePart):
                 self.items.append(dict(part.payload))
             else:
-                shown = self._left_out(type(part).__name__.removesuffix("Part").lower())
+                shown = self._left_out(kind_of(part))
                 said = {"role": "assistant", "content": [{**shown, "type": "output_text"}]}
                 self.items.append(said)
                 said = None
@@ -234,7 +235,7 @@ class InputWriter:
                 return self._left_out("audio")
             self._adjust("audio", "its transcript is sent", "translated")
             return {"type": "input_text", "text": part.transcript}
-        return self._left_out(type(part).__name__.removesuffix("Part").lower())
+        return self._left_out(kind_of(part))
 
     def _takes(self, kind: str) -> bool:
         return kind in self._dialect.media and not lacks(self._abilities, kind)
