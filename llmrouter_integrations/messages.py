@@ -446,8 +446,9 @@ class Response:
         id: The provider's id of the answer.
         raw_finish_reason: The vendor's own word for the finish reason.
         logprobs: The vendor's record of log probabilities, where asked for.
-        cost_usd: Dollars, by the provider's own figure or dated prices; None without a price.
-        attempts: Every call made for this request, in order; the last one answered.
+        cost_usd: Dollars for this answer, by the provider's own figure or dated prices; None
+            without a price. What other attempts cost stands there, and in :attr:`spent_usd`.
+        attempts: Every call made for this request, in order.
         decision: Why this target; None where no router was involved.
         extra: What else the vendor said (system fingerprint, service tier, ...).
     """
@@ -475,6 +476,11 @@ class Response:
     def tool_calls(self) -> tuple[ToolCallPart, ...]:
         """The tool calls asked for."""
         return self.message.tool_calls
+
+    @property
+    def spent_usd(self) -> float:
+        """Dollars for all attempts, also those that failed or lost a race, as far as known."""
+        return sum(attempt.cost_usd or 0.0 for attempt in self.attempts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -546,6 +552,8 @@ class Chunk:
         finish_reason: Set on exactly one chunk of an answer.
         usage: Set on at most one chunk; the whole answer's.
         response: On the router's last chunk: the whole answer, with cost, decision, attempts.
+        instead_of: On a chunk without content: the answer so far broke off, and what follows is
+            another from its beginning; this is what had been handed on, and is to be discarded.
         extra: As :attr:`Response.extra`.
     """
 
@@ -558,6 +566,7 @@ class Chunk:
     logprobs: Any = None
     extra: Mapping[str, Any] = EMPTY_MAP
     response: Response | None = field(default=None, repr=False)
+    instead_of: Response | None = field(default=None, repr=False)
 
     @property
     def text(self) -> str:

@@ -6,15 +6,14 @@ Written down it never holds a key.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmrouter_integrations.config import BoundTarget, RouterConfig, TargetConfig
-from llmrouter_integrations.errors import ConfigurationError
+from llmrouter_integrations.errors import ConfigurationError, InvalidRequestError
+from llmrouter_integrations.wire.inbound import request_from
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from pydantic import SecretStr, ValidationError
 
@@ -26,7 +25,7 @@ __all__ = [
     "models_from",
     "plain_config",
     "plain_target",
-    "read_config",
+    "read_param",
     "read_router",
 ]
 
@@ -94,25 +93,7 @@ def models_from(value: Any) -> tuple[TargetConfig, ...]:
     Raises:
         ConfigurationError: One is not written as a target is; says which and how.
     """
-    several = isinstance(value, Iterable) and not isinstance(value, str | Mapping | TargetConfig)
-    return RouterConfig.of(value if several else [value]).models or ()
-
-
-def read_config(value: Any) -> RouterConfig:
-    """Read a configuration: an object, a mapping of its fields, or the path of a YAML file.
-
-    Raises:
-        ConfigurationError: It is none of these, or not valid; says where.
-    """
-    if isinstance(value, RouterConfig):
-        return value
-    if isinstance(value, dict):
-        return RouterConfig.of(**value)
-    if isinstance(value, str | Path):
-        return RouterConfig.load(value)
-    raise ConfigurationError(
-        f"config must be a RouterConfig, a mapping or a path, not {type(value).__name__}"
-    )
+    return RouterConfig.of(value).models or ()
 
 
 def read_router(owner: str, value: Any) -> Any:
@@ -125,6 +106,19 @@ def read_router(owner: str, value: Any) -> Any:
         raise ConfigurationError(
             f"{owner}: router must be a Router, not {type(value).__name__}; models go into `models`"
         )
+    return value
+
+
+def read_param(owner: str, name: str, value: Any) -> Any:
+    """Take a parameter of every call, such as ``temperature``, as it was given.
+
+    Raises:
+        ConfigurationError: No call could take it.
+    """
+    try:
+        request_from("", {name: value})
+    except InvalidRequestError as error:
+        raise ConfigurationError(f"{owner}: {error}") from None
     return value
 
 

@@ -75,7 +75,7 @@ ISSUERS: dict[str, st.SearchStrategy[str]] = {
 }
 """Whose answers stand in a history, and how they spell the ids of tool calls."""
 
-CALL_NAMES = st.sampled_from(["lookup", "lookup", "get_weather", "functions.lookup", "my tool"])
+CALL_NAMES = st.sampled_from(["lookup", "lookup", "get_weather", "functions.lookup", "my tool", ""])
 
 
 @dataclass

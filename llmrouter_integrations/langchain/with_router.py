@@ -1,6 +1,6 @@
 """How a chat model comes by its router, and what is written down of it: never a key."""
 
-# ruff: noqa: TC001, TC002  (pydantic and LangChain resolve the annotations at run time)
+# ruff: noqa: TC002  (pydantic and LangChain resolve the annotations at run time)
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ from llmrouter_integrations.settings import (
     models_from,
     plain_config,
     plain_target,
-    read_config,
     read_router,
 )
 
@@ -88,7 +87,7 @@ class ModelWithRouter(HintedChatModel):
     def _read_config(cls, value: Any) -> Any:
         if isinstance(value, dict) and "models" in value:
             value = {**value, "models": with_models_bound(value["models"])}
-        return None if value is None else read_config(value)
+        return None if value is None else RouterConfig.read(value)
 
     @field_validator("router")
     @classmethod

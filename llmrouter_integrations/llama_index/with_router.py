@@ -1,6 +1,6 @@
 """What a ``RoutedLLM`` is made of: its router, its hints, and how it is written down."""
 
-# ruff: noqa: TC001, TC002, TC003  (pydantic resolves the annotations at run time)
+# ruff: noqa: TC002, TC003  (pydantic resolves the annotations at run time)
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_serializer,
     field_validator,
     model_validator,
@@ -35,7 +36,8 @@ from llmrouter_integrations.settings import (
     models_from,
     plain_config,
     plain_target,
-    read_config,
+    read_param,
+    read_router,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ class LLMWithRouter(FunctionCallingLLM):
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     policy: Literal["utility", "ordered"] | None = None
     prefer: Prefer | None = None
-    timeout: float | None = None
+    timeout: float | None = Field(default=None, gt=0, le=86_400)
     max_retries: int | None = None
     temperature: float | None = None
     top_p: float | None = None
@@ -92,7 +94,17 @@ class LLMWithRouter(FunctionCallingLLM):
     def _read_config(cls, value: Any) -> Any:
         if isinstance(value, dict) and "models" in value:
             value = {**value, "models": with_llms_bound(value["models"])}
-        return None if value is None else read_config(value)
+        return None if value is None else RouterConfig.read(value)
+
+    @field_validator("router")
+    @classmethod
+    def _read_router(cls, value: Any) -> Any:
+        return None if value is None else read_router("RoutedLLM", value)
+
+    @field_validator(*PARAMS)
+    @classmethod
+    def _read_param(cls, value: Any, info: ValidationInfo) -> Any:
+        return read_param("RoutedLLM", cast("str", info.field_name), value)
 
     @field_validator("hints", mode="before")
     @classmethod

@@ -126,8 +126,10 @@ def foreign_call(part: ToolCallPart, issuer: str) -> bool:
 
 
 def respelled(name: str | None, reader: Reader) -> str | None:
-    """Give a tool's name as the reader takes it."""
-    return name if name is None or reader.tool_name is None else reader.tool_name(name)
+    """Give a tool's name as the reader takes it; nobody takes none."""
+    if name is None:
+        return None
+    return reader.tool_name(name) if reader.tool_name else name or "tool"
 
 
 def keeps(part: Part, reader: Reader, *, answered: bool = False) -> bool:

@@ -92,7 +92,7 @@ def test_one_key_for_the_targets_of_one_provider():
         ({"models": [TERRA], "max_retries": -1}, ConfigurationError, "max_retries"),
         ({"models": []}, ConfigurationError, "no models"),
         ({"models": 5}, ConfigurationError, "models"),
-        ({"config": 5}, ConfigurationError, "config must be .* not int"),
+        ({"config": 5}, ConfigurationError, "a configuration is .* not int"),
         ({"router": 5}, ConfigurationError, "router must be a Router, not int"),
         ({"models": [TERRA], "policy": "x"}, ConfigurationError, "policy: .*'ordered'"),
         ({"models": [TERRA], "timeout": (1, 2)}, ConfigurationError, "timeout: .*number"),

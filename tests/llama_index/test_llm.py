@@ -74,6 +74,10 @@ def test_one_key_for_the_targets_of_one_provider():
         ({"config": "/no/such/file.yaml"}, ConfigurationError, "file.yaml"),
         ({"models": [TERRA], "hints": {"taks": "code"}}, UnknownHintError, "'task'"),
         ({"router": ScriptedRouter(), "models": [TERRA]}, ConfigurationError, "either a router"),
+        ({"router": 5}, ConfigurationError, "router must be a Router, not int"),
+        ({"models": [TERRA], "timeout": -5}, ConfigurationError, "timeout: .*greater than 0"),
+        ({"models": [TERRA], "max_tokens": -5}, ConfigurationError, "max_tokens is -5"),
+        ({"models": 5}, ConfigurationError, "models must be a list"),
     ],
 )
 def test_bad_arguments_are_told_at_once(arguments, error, said):

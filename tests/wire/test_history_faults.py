@@ -140,6 +140,8 @@ ROWS = [
     ("who speaks", MISTRAL, [user("hi", name="Ann")], [], ["Ann"]),
     ("the name of a tool's turn", PERPLEXITY, [HI, answer(call()), results(result("c1", "one"), name="lookup"), HI], ["one"], ['"name"']),
     ("a tool that returned nothing", PERPLEXITY, [HI, answer(call()), results(result("c1"))], ["(no output)"], []),
+    ("a call of no name", COHERE, [HI, answer(call(name="")), results(result("c1", "one", name=""))], ['"name": "tool"'], []),
+    ("a call of no name", VLLM, [HI, answer(call(name="")), results(result("c1", "one", name=None))], ['"name": "tool"'], ['"name": ""']),
     ("an answer of nothing but a search", CHAT, [HI, answer(SEARCH), HI], [], ["assistant"]),
     ("an answer of nothing but reasoning", GROQ, [HI, answer(ReasoningPart("hm", "groq")), HI], [], ["assistant"]),
     ("an image as instructions", CHAT, [turn("system", "Be brief.", IMAGE), HI], ["Be brief.", OUT], [PNG]),
