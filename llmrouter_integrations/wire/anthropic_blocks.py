@@ -159,9 +159,9 @@ class BlockWriter:
 
     def _tool_result(self, part: ToolResultPart) -> dict[str, Any]:
         block: dict[str, Any] = {"type": "tool_result", "tool_use_id": part.tool_call_id}
-        before = self._last
+        before, self._last = self._last, None  # a mark in a result is of what stands in it
         content = self.write(part.content)
-        self._last = before  # inner blocks carry no cache points
+        self._last = before  # and a mark behind it is of the result
         if content:
             block["content"] = content
         if part.is_error:

@@ -97,6 +97,11 @@ SAME_ID = [
     answer(call("c1", "lookup"), call("c1", "weather")),
     results(result("c1", "sunny", name="weather"), result("c1", "found", name="lookup")),
 ]
+MARKED = [
+    HI,
+    answer(call("c1"), call("c2")),
+    results(result("c1", "one", CachePoint("1h")), result("c2", CachePoint())),
+]
 ANSWERED = [user("see", TIFF, ZIP), answer("I see"), user("so?")]
 SIX = [user("see", *[FilePart(PDF, media_type="application/pdf", name=f"{n}") for n in range(6)])]
 
@@ -140,6 +145,7 @@ ROWS = [
     ("who speaks", MISTRAL, [user("hi", name="Ann")], [], ["Ann"]),
     ("the name of a tool's turn", PERPLEXITY, [HI, answer(call()), results(result("c1", "one"), name="lookup"), HI], ["one"], ['"name"']),
     ("a tool that returned nothing", PERPLEXITY, [HI, answer(call()), results(result("c1"))], ["(no output)"], []),
+    ("marks in results", CLAUDE, MARKED, ['"text": "one", "cache_control"'], ["5m"]),
     ("a call of no name", COHERE, [HI, answer(call(name="")), results(result("c1", "one", name=""))], ['"name": "tool"'], []),
     ("a call of no name", VLLM, [HI, answer(call(name="")), results(result("c1", "one", name=None))], ['"name": "tool"'], ['"name": ""']),
     ("an answer of nothing but a search", CHAT, [HI, answer(SEARCH), HI], [], ["assistant"]),
