@@ -198,7 +198,7 @@ class _Writer:
         for _ in range(self.draw(st.sampled_from([1, 1, 1, 1, 0, 2]))):
             parts += [self.medium()] if self.often(15) else [self.text()]
             parts += self.cache()
-        name = "Ann <b> Lee" if self.often(5) else None
+        name = self.draw(st.sampled_from(["Ann <b> Lee", ""])) if self.often(6) else None
         return Message("user", tuple(parts), name)
 
     def system(self) -> Message:

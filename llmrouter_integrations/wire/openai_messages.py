@@ -88,7 +88,7 @@ def write_messages(
                 item = {"role": role, "content": parts[0].text}
             else:
                 item = {"role": role, "content": writer.content(parts, shows=role == "user")}
-        if message.name is not None:
+        if message.name:
             item["name"] = writer.name(message.name)
         written.append(item)
     if dialect.bridges_results:

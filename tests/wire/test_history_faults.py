@@ -146,6 +146,8 @@ ROWS = [
     ("the name of a tool's turn", PERPLEXITY, [HI, answer(call()), results(result("c1", "one"), name="lookup"), HI], ["one"], ['"name"']),
     ("a tool that returned nothing", PERPLEXITY, [HI, answer(call()), results(result("c1"))], ["(no output)"], []),
     ("marks in results", CLAUDE, MARKED, ['"text": "one", "cache_control"'], ["5m"]),
+    ("a result of no call", CHAT, [HI, results(result("c1", "one", name="my tool"), name="my tool")], ["one"], ['"name"']),
+    ("who speaks, without a name", CHAT, [user("hi", name="")], ["hi"], ['"name"']),
     ("a call of no name", COHERE, [HI, answer(call(name="")), results(result("c1", "one", name=""))], ['"name": "tool"'], []),
     ("a call of no name", VLLM, [HI, answer(call(name="")), results(result("c1", "one", name=None))], ['"name": "tool"'], ['"name": ""']),
     ("an answer of nothing but a search", CHAT, [HI, answer(SEARCH), HI], [], ["assistant"]),
