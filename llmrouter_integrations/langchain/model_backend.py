@@ -22,12 +22,14 @@ from llmrouter_integrations.wire.base import Endpoint
 from llmrouter_integrations.wire.sdk_errors import classify_exception
 from llmrouter_integrations.wrapping.one_try import with_one_try
 from llmrouter_integrations.wrapping.reading import Ending, Reading
+from llmrouter_integrations.wrapping.renewal import renewed
 from llmrouter_integrations.wrapping.target import key_of, limited_s, named_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
 
     from llmrouter_integrations.dispatch.backend import Call
     from llmrouter_integrations.langchain.own_call import OwnCall
@@ -97,7 +99,10 @@ class LangChainBackend:
         own = self._write(call)
         try:
             with unheard():
-                message = await own.model.ainvoke(own.messages, NO_CALLBACKS, **own.kwargs)
+                message = await renewed(
+                    lambda: own.model.ainvoke(own.messages, NO_CALLBACKS, **own.kwargs),
+                    ignoring=around,
+                )
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
             self._raise(error, around)
         return self._ending.whole(read_answer(message, text_tool=own.text_tool))
@@ -130,9 +135,18 @@ class LangChainBackend:
         own = self._write(call)
         reader = StreamReader(self._issuer, text_tool=own.text_tool)
         reading = Reading(call.limits)
-        source = own.model.astream(own.messages, NO_CALLBACKS, **own.kwargs)
+        try:
+            with unheard():
+                async with asyncio.timeout(reading.patience_s) as guard:
+                    source, message = await renewed(lambda: _begun(own), ignoring=around)
+        except Exception as error:
+            if isinstance(error, TimeoutError) and guard.expired():
+                raise reading.too_late() from error
+            self._raise(error, around)
         async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
-            while True:
+            while message is not None:
+                if (chunk := reading.chunk(reader.read(message))) is not None:
+                    yield chunk
                 try:
                     with unheard():
                         async with asyncio.timeout(reading.patience_s) as guard:
@@ -141,10 +155,6 @@ class LangChainBackend:
                     if isinstance(error, TimeoutError) and guard.expired():
                         raise reading.too_late() from error
                     self._raise(error, around)
-                if message is None:
-                    break
-                if (chunk := reading.chunk(reader.read(message))) is not None:
-                    yield chunk
         yield self._ending.streamed(reading, reader.end())
 
     def _write(self, call: Call) -> OwnCall:
@@ -179,6 +189,12 @@ class LangChainBackend:
 
     def __repr__(self) -> str:
         return f"LangChainBackend({type(self.model).__name__}: {self._endpoint.model})"
+
+
+async def _begun(own: OwnCall) -> tuple[AsyncIterator[AIMessage], AIMessage | None]:
+    """Begin a stream; give it and its first chunk: only then is its provider asked."""
+    source = own.model.astream(own.messages, NO_CALLBACKS, **own.kwargs)
+    return source, await anext(source, None)
 
 
 def _not_written(said: Any) -> str | None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.errors import AttemptError, TimeoutPhase
     from llmrouter_integrations.wire.base import Endpoint
 
-__all__ = ["classify_exception"]
+__all__ = ["classify_exception", "is_of_dead_loop"]
 
 _MOST_LINKS: Final = 12
 
@@ -147,6 +147,16 @@ def classify_exception(
             if kind.__name__ in _KINDS:
                 return _KINDS[kind.__name__](_with_class(error, said), target=endpoint.name)
     return errors.ServerError(_with_class(error, said), target=endpoint.name)
+
+
+def is_of_dead_loop(error: Exception, *, ignoring: BaseException | None = None) -> bool:
+    """Whether an exception comes of a connection whose event loop is closed; nothing was sent.
+
+    Args:
+        error: What was raised.
+        ignoring: As of :func:`classify_exception`.
+    """
+    return any(_DEAD_LOOP in str(link).lower() for link in _links(error, ignoring))
 
 
 def _links(error: BaseException, ignoring: BaseException | None) -> Iterator[BaseException]:
