@@ -25,7 +25,7 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from pydantic import Field, PrivateAttr
 
-from llmrouter_integrations.llama_index.silence import unheard
+from llmrouter_integrations.llama_index.silence import undecorated
 
 
 def written(message):
@@ -71,6 +71,7 @@ class OpenAI(FunctionCallingLLM):
     api_base: str = ""
     max_retries: int = 3
     timeout: float = 60.0
+    additional_kwargs: dict[str, Any] = Field(default_factory=dict)
     http_client: Any = Field(default=None, exclude=True)
     http_async_client: Any = Field(default=None, exclude=True)
 
@@ -110,6 +111,7 @@ class OpenAI(FunctionCallingLLM):
         said = {"model": self.model, "temperature": self.temperature}
         if self.max_tokens is not None:
             said["max_tokens"] = self.max_tokens
+        said |= self.additional_kwargs
         return {**said, "messages": [written(m) for m in messages], **kwargs}
 
     @staticmethod
@@ -133,10 +135,7 @@ class OpenAI(FunctionCallingLLM):
 
         def gen():
             so_far = _SoFar()
-            options = {"include_usage": True}
-            for raw in self._sync().chat.completions.create(
-                **asked, stream=True, stream_options=options
-            ):
+            for raw in self._sync().chat.completions.create(**asked, stream=True):
                 yield so_far.add(raw)
 
         return gen()
@@ -147,10 +146,8 @@ class OpenAI(FunctionCallingLLM):
 
         async def gen():
             so_far = _SoFar()
-            options = {"include_usage": True}
-            async for raw in await self._async().chat.completions.create(
-                **asked, stream=True, stream_options=options
-            ):
+            create = self._async().chat.completions.create
+            async for raw in await create(**asked, stream=True):
                 yield so_far.add(raw)
 
         return gen()
@@ -253,7 +250,7 @@ class Answering(FunctionCallingLLM):
 
     @llm_chat_callback()
     async def achat(self, messages, **kwargs):
-        return unheard(self, "chat")(messages, **kwargs)
+        return undecorated(self, "chat")(messages, **kwargs)
 
     @llm_chat_callback()
     def stream_chat(self, messages, **kwargs):

@@ -1,17 +1,19 @@
 """What another LlamaIndex LLM answered -> :class:`Response`, or chunks of one.
 
-An LLM's answer holds its vendor's own in ``raw``: there stand the usage, the id and why it ended.
-Streamed, each piece has all of the answer so far; what is new in it is told apart here.
+An LLM's answer holds its vendor's own in ``raw``: there stand the usage, the id and why it ended,
+and, where an SDK does not raise it, an error. Streamed, each piece has all of the answer so far (of
+OpenAI's Responses: only what it brings); what is new in it is told apart here.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from llama_index.core.base.llms.types import MessageRole
+from pydantic import BaseModel
 
 from llmrouter_integrations.llama_index.to_request import messages_from
-from llmrouter_integrations.llama_index.tools import selections_from
+from llmrouter_integrations.llama_index.tools import calls_in
 from llmrouter_integrations.messages import (
     Chunk,
     Message,
@@ -24,6 +26,7 @@ from llmrouter_integrations.messages import (
     ToolCallDelta,
     ToolCallPart,
 )
+from llmrouter_integrations.wire.classify import classify_payload
 from llmrouter_integrations.wrapping.reasons import raw_reason, reason
 from llmrouter_integrations.wrapping.usage import counts_in, said, usage_of
 
@@ -31,27 +34,34 @@ if TYPE_CHECKING:
     from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
 
     from llmrouter_integrations.messages import Delta, Part
+    from llmrouter_integrations.wire.base import Endpoint
 
 __all__ = ["StreamReader", "read_answer", "read_completion"]
 
 
-def read_answer(answer: ChatResponse, *, text_tool: str | None = None) -> Response:
+def read_answer(
+    answer: ChatResponse, endpoint: Endpoint, *, text_tool: str | None = None
+) -> Response:
     """Read a whole answer; ``finish_reason`` is "unknown" where the LLM did not tell.
 
     Args:
         answer: The answer.
+        endpoint: Whose it is.
         text_tool: The tool by whose call the LLM was made to give its answer a form: a call of it
             is read as text.
+
+    Raises:
+        AttemptError: There is an error where the answer should be.
     """
-    about = _About()
+    about = _About(endpoint)
     about.note(answer)
     parts = tuple([_untooled(part, text_tool) for part in _parts(answer.message)])
     return about.response(parts)
 
 
-def read_completion(answer: CompletionResponse) -> Response:
-    """Read the answer to a prompt."""
-    about = _About()
+def read_completion(answer: CompletionResponse, endpoint: Endpoint) -> Response:
+    """Read the answer to a prompt; as :func:`read_answer`."""
+    about = _About(endpoint)
     about.note(answer)
     return about.response((TextPart(answer.text),) if answer.text else ())
 
@@ -59,30 +69,36 @@ def read_completion(answer: CompletionResponse) -> Response:
 class _About:
     """What is said of an answer, once or in each of its pieces."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         self.counts: dict[str, int] = {}
         self.raw: str | None = None
         self.model = ""
         self.id: str | None = None
+        self._endpoint = endpoint
 
     def note(self, answer: ChatResponse | CompletionResponse) -> None:
         raw: Any = answer.raw
         message = getattr(answer, "message", None)
         beside = message.additional_kwargs if message is not None else {}
+        # an event of OpenAI's Responses holds the answer it is about
+        of = raw if said(raw, "response.status") is None else said(raw, "response")
         for usage in (
-            said(raw, "usage"),
+            said(of, "usage"),
             said(raw, "usage_metadata"),
             said(raw, "message.usage"),
             beside.get("usage"),
+            answer.additional_kwargs.get("usage"),
             answer.additional_kwargs,
             raw,
         ):
             for name, count in counts_in(usage).items():
                 self.counts[name] = max(count, self.counts.get(name, 0))
-        self.raw = _why(raw) or raw_reason(beside) or self.raw
-        model = said(raw, "model") or said(raw, "model_version")
+        if (error := _error_in(raw)) is not None:
+            raise classify_payload(error, self._endpoint)
+        self.raw = _why(of) or raw_reason(beside) or self.raw
+        model = said(of, "model") or said(of, "model_version")
         self.model = model if isinstance(model, str) else self.model
-        name = said(raw, "id")
+        name = said(of, "id")
         self.id = name if isinstance(name, str) else self.id
 
     def response(self, parts: tuple[Part, ...]) -> Response:
@@ -96,6 +112,16 @@ class _About:
         )
 
 
+def _error_in(raw: Any) -> dict[str, Any] | None:
+    """Find the error that a vendor's answer is, or an event of a stream."""
+    error = said(raw, "error") or said(raw, "response.error")
+    if error is None and said(raw, "type") == "error":
+        error = raw
+    if isinstance(error, BaseModel):
+        error = error.model_dump()
+    return error if isinstance(error, dict) and error else None
+
+
 def _why(raw: Any) -> str | None:
     for within in ("choices", "candidates"):
         listed = said(raw, within)
@@ -105,26 +131,31 @@ def _why(raw: Any) -> str | None:
     for holder in (raw, said(raw, "delta")):
         keys = ("finish_reason", "stop_reason", "stopReason", "done_reason", "status")
         told = raw_reason({key: said(holder, key) for key in (*keys, "incomplete_details")})
-        if told is not None:
+        if told is not None and told not in _UNDER_WAY:
             return told
     return None
+
+
+_UNDER_WAY: Final = frozenset(("in_progress", "queued"))
+"""What a status says of an answer that has not ended."""
 
 
 class StreamReader:
     """Reads the pieces of one streamed answer.
 
     Args:
+        endpoint: As of :func:`read_answer`.
         text_tool: As of :func:`read_answer`.
     """
 
-    def __init__(self, *, text_tool: str | None = None) -> None:
+    def __init__(self, endpoint: Endpoint, *, text_tool: str | None = None) -> None:
         self._text_tool = text_tool
-        self._about = _About()
+        self._about = _About(endpoint)
         self._indices: dict[str, int] = {}
         self._text = ""
         self._has_thought = False
         self._last: ChatMessage | None = None
-        self._calling: ChatMessage | None = None
+        self._calls: dict[str, ChatMessage] = {}  # and the piece that last told of each
 
     def read_completion(self, answer: CompletionResponse) -> tuple[Delta, ...]:
         """Give what is new in the answer to a prompt."""
@@ -144,15 +175,10 @@ class StreamReader:
             self._has_thought = True
             deltas.append(ReasoningDelta(thought, self._index("reasoning")))
         self._add_text(answer.delta, message.content or "", deltas)
-        calls = selections_from(message)
-        if calls:
-            self._calling = message
-        for call in calls:
-            known = not call.tool_id or f"call {call.tool_id}" in self._indices
-            if known or call.tool_name in ("", self._text_tool):
-                continue
-            at = self._index(f"call {call.tool_id}")
-            deltas.append(ToolCallDelta(at, call.tool_id, call.tool_name))
+        for call_id, name in calls_in(message):
+            self._calls[call_id] = message
+            if call_id and name not in ("", self._text_tool) and not self._is_begun(call_id):
+                deltas.append(ToolCallDelta(self._index(f"call {call_id}"), call_id, name))
         return tuple(deltas)
 
     def end(self) -> Chunk:
@@ -160,9 +186,10 @@ class StreamReader:
         deltas: list[Delta] = []
         for part in _parts(self._last) if self._last is not None else ():
             self._late(part, deltas)
-        if self._calling is not None:
-            for part in _parts(self._calling):
-                if isinstance(part, ToolCallPart):
+        for message in {id(message): message for message in self._calls.values()}.values():
+            told = {call_id for call_id, of in self._calls.items() if of is message}
+            for part in _parts(message):
+                if isinstance(part, ToolCallPart) and (part.id in told or "" in told):
                     self._late_call(part, deltas)
         about = self._about
         calls = any(name.startswith("call ") for name in self._indices)
@@ -208,8 +235,13 @@ class StreamReader:
         if part.name == self._text_tool:
             deltas.append(TextDelta(part.arguments, self._index("text")))
             return
+        begun = self._is_begun(part.id)
         at = self._index(f"call {part.id}")
-        deltas.append(ToolCallDelta(at, part.id, part.name, part.arguments))
+        call_id, name = (None, None) if begun else (part.id, part.name)
+        deltas.append(ToolCallDelta(at, call_id, name, part.arguments))
+
+    def _is_begun(self, call_id: str) -> bool:
+        return f"call {call_id}" in self._indices
 
     def _index(self, of: str) -> int:
         return self._indices.setdefault(of, len(self._indices))

@@ -7,27 +7,27 @@ import pickle
 import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing, nullcontext
-from typing import TYPE_CHECKING, Any, Final, NoReturn
-
-from llama_index.core.base.llms.generic_utils import messages_to_prompt
-from llama_index.core.llms.custom import CustomLLM
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from llmrouter_integrations.llama_index.from_chat import (
     StreamReader,
     read_answer,
     read_completion,
 )
+from llmrouter_integrations.llama_index.integrations import integration_of
 from llmrouter_integrations.llama_index.own_call import OwnForm
-from llmrouter_integrations.llama_index.silence import unheard
+from llmrouter_integrations.llama_index.silence import undecorated, unheard, without_listeners
 from llmrouter_integrations.wire.base import Endpoint
 from llmrouter_integrations.wire.sdk_errors import classify_exception
 from llmrouter_integrations.wrapping.one_try import with_one_try
 from llmrouter_integrations.wrapping.reading import Ending, Reading
-from llmrouter_integrations.wrapping.target import key_of, limited_s, named_in
+from llmrouter_integrations.wrapping.renewal import renewed
+from llmrouter_integrations.wrapping.target import key_of, limited_s
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from llama_index.core.base.llms.types import LLMMetadata
     from llama_index.core.llms import LLM
 
     from llmrouter_integrations.dispatch.backend import Call
@@ -36,19 +36,14 @@ if TYPE_CHECKING:
 
 __all__ = ["LlamaIndexBackend"]
 
-_TAKE_TIMEOUT: Final = frozenset(("OpenAI", "Anthropic"))
-"""Integrations that take ``timeout`` as a call kwarg, in seconds."""
-
-_TELL_REASONS: Final = frozenset(("OpenAI",))
-"""Integrations that say of every answer why it ended. Others are found to when they first do."""
-
 
 class LlamaIndexBackend:
     """Asks a LlamaIndex LLM. See :class:`~llmrouter_integrations.dispatch.backend.Backend`.
 
     The LLM is called from within the decorators that report its calls, so that events are sent
     and tokens counted once, by whoever called the router. It obeys its rate limiter, and is asked
-    once: its own retries are switched off.
+    once: its own retries are switched off. Only where a connection turns out to be of an event loop
+    that is closed, it is asked again.
 
     Time limits: awaited, a call is cut off when its time is up. Called from a thread it cannot
     be: integrations that take a ``timeout`` (OpenAI and all that resemble it, Anthropic) are given
@@ -57,34 +52,42 @@ class LlamaIndexBackend:
 
     Args:
         llm: The LLM, as its user has it.
+        metadata: What it says of itself.
         name: Its target's name.
         provider: Who serves it.
         model_id: What the provider calls it.
         issuer: Who can read back its reasoning and signatures.
     """
 
-    def __init__(self, llm: LLM, *, name: str, provider: str, model_id: str, issuer: str) -> None:
+    def __init__(
+        self,
+        llm: LLM,
+        metadata: LLMMetadata,
+        *,
+        name: str,
+        provider: str,
+        model_id: str,
+        issuer: str,
+    ) -> None:
         self.llm = llm
+        self.metadata = metadata
         self._endpoint = Endpoint(name, provider, model_id, base_url="", api_key=key_of(llm))
-        self._form = OwnForm(with_one_try(llm), provider=provider, issuer=issuer)
-        self._takes_timeout = named_in(llm, _TAKE_TIMEOUT)
-        self._ending = Ending(self._endpoint, tells=named_in(llm, _TELL_REASONS))
-        # where ``chat`` is written in terms of ``complete``, that one is called without a detour
-        inherited = type(llm).chat.__qualname__ == CustomLLM.chat.__qualname__
-        self._completes = isinstance(llm, CustomLLM) and inherited
+        asked = without_listeners(with_one_try(llm))
+        self._form = OwnForm(asked, metadata, provider=provider, issuer=issuer)
+        kind = integration_of(llm)
+        self._takes_timeout = kind.takes_timeout
+        self._ending = Ending(self._endpoint, tells=kind.tells_reasons)
 
     def complete(self, call: Call) -> Response:
         """Get a whole answer."""
         around = sys.exception()
-        own = self._write(call)
+        own = self._write(call, streamed=False)
         self._limit(own, call.limits.total_s)
         try:
-            if own.llm.rate_limiter is not None:
-                own.llm.rate_limiter.acquire()
-            if self._completes:
-                answer = unheard(own.llm, "complete")(_prompt(own), formatted=True, **own.kwargs)
-            else:
-                answer = unheard(own.llm, "chat")(own.messages, **own.kwargs)
+            if self.llm.rate_limiter is not None:
+                self.llm.rate_limiter.acquire()
+            with unheard():
+                answer = _ask(own, "chat", "complete")
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
             self._raise(error, around)
         return self._ending.whole(self._read(answer, own))
@@ -92,15 +95,12 @@ class LlamaIndexBackend:
     async def acomplete(self, call: Call) -> Response:
         """Get a whole answer."""
         around = sys.exception()
-        own = self._write(call)
+        own = self._write(call, streamed=False)
         try:
-            if own.llm.rate_limiter is not None:
-                await own.llm.rate_limiter.async_acquire()
-            if self._completes:
-                asked = unheard(own.llm, "acomplete")(_prompt(own), formatted=True, **own.kwargs)
-            else:
-                asked = unheard(own.llm, "achat")(own.messages, **own.kwargs)
-            answer = await asked
+            if self.llm.rate_limiter is not None:
+                await self.llm.rate_limiter.async_acquire()
+            with unheard():
+                answer = await renewed(lambda: _ask(own, "achat", "acomplete"), ignoring=around)
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
             self._raise(error, around)
         return self._ending.whole(self._read(answer, own))
@@ -108,25 +108,23 @@ class LlamaIndexBackend:
     def stream(self, call: Call) -> Iterator[Chunk]:
         """Get an answer in chunks."""
         around = sys.exception()
-        own = self._write(call)
+        own = self._write(call, streamed=True)
         self._limit(own, call.limits.first_token_s)
         reading = Reading(call.limits)
-        reader = StreamReader(text_tool=own.text_tool)
-        read: Any = reader.read_completion if self._completes else reader.read
+        reader = StreamReader(self._endpoint, text_tool=own.text_tool)
+        read: Any = reader.read if own.prompt is None else reader.read_completion
         try:
-            if own.llm.rate_limiter is not None:
-                own.llm.rate_limiter.acquire()
-            if self._completes:
-                method = unheard(own.llm, "stream_complete")
-                source = method(_prompt(own), formatted=True, **own.kwargs)
-            else:
-                source = unheard(own.llm, "stream_chat")(own.messages, **own.kwargs)
+            if self.llm.rate_limiter is not None:
+                self.llm.rate_limiter.acquire()
+            with unheard():
+                source = _ask(own, "stream_chat", "stream_complete")
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
             self._raise(error, around)
         with closing(source) if isinstance(source, Generator) else nullcontext():
             while True:
                 try:
-                    answer = next(source, None)
+                    with unheard():
+                        answer = next(source, None)
                 except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
                     self._raise(error, around)
                 reading.check_time()
@@ -139,36 +137,32 @@ class LlamaIndexBackend:
     async def astream(self, call: Call) -> AsyncIterator[Chunk]:
         """Get an answer in chunks."""
         around = sys.exception()
-        own = self._write(call)
+        own = self._write(call, streamed=True)
         reading = Reading(call.limits)
-        reader = StreamReader(text_tool=own.text_tool)
-        read: Any = reader.read_completion if self._completes else reader.read
+        reader = StreamReader(self._endpoint, text_tool=own.text_tool)
+        read: Any = reader.read if own.prompt is None else reader.read_completion
         try:
             async with asyncio.timeout(reading.patience_s) as guard:
-                if own.llm.rate_limiter is not None:
-                    await own.llm.rate_limiter.async_acquire()
-                if self._completes:
-                    method = unheard(own.llm, "astream_complete")
-                    source = await method(_prompt(own), formatted=True, **own.kwargs)
-                else:
-                    source = await unheard(own.llm, "astream_chat")(own.messages, **own.kwargs)
+                if self.llm.rate_limiter is not None:
+                    await self.llm.rate_limiter.async_acquire()
+                with unheard():
+                    source, answer = await renewed(lambda: _abegun(own), ignoring=around)
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
             self._raise(reading.too_late() if _is_up(guard, error) else error, around)
         async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
-            while True:
-                try:
-                    async with asyncio.timeout(reading.patience_s) as guard:
-                        answer = await anext(source, None)
-                except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-                    self._raise(reading.too_late() if _is_up(guard, error) else error, around)
-                if answer is None:
-                    break
+            while answer is not None:
                 if (chunk := reading.chunk(read(answer))) is not None:
                     yield chunk
+                try:
+                    with unheard():
+                        async with asyncio.timeout(reading.patience_s) as guard:
+                            answer = await anext(source, None)
+                except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
+                    self._raise(reading.too_late() if _is_up(guard, error) else error, around)
         yield self._ending.streamed(reading, reader.end())
 
-    def _write(self, call: Call) -> OwnCall:
-        own = self._form.write(call.request)
+    def _write(self, call: Call, *, streamed: bool) -> OwnCall:
+        own = self._form.write(call.request, streamed=streamed)
         call.adjustments = own.adjustments
         return own
 
@@ -177,9 +171,9 @@ class LlamaIndexBackend:
             own.kwargs.setdefault("timeout", limited_s(own.llm, seconds))
 
     def _read(self, answer: Any, own: OwnCall) -> Response:
-        if self._completes:
-            return read_completion(answer)
-        return read_answer(answer, text_tool=own.text_tool)
+        if own.prompt is not None:
+            return read_completion(answer, self._endpoint)
+        return read_answer(answer, self._endpoint, text_tool=own.text_tool)
 
     def _raise(self, error: Exception, around: BaseException | None) -> NoReturn:
         known = classify_exception(error, self._endpoint, ignoring=around)
@@ -201,9 +195,17 @@ class LlamaIndexBackend:
         return f"LlamaIndexBackend({type(self.llm).__name__}: {self._endpoint.model})"
 
 
-def _prompt(own: OwnCall) -> str:
-    to_prompt = own.llm.messages_to_prompt or messages_to_prompt
-    return to_prompt(own.messages)
+def _ask(own: OwnCall, chat: str, complete: str) -> Any:
+    """Call the LLM's method for conversations, or the one for texts."""
+    if own.prompt is None:
+        return undecorated(own.llm, chat)(own.messages, **own.kwargs)
+    return undecorated(own.llm, complete)(own.prompt, formatted=own.formatted, **own.kwargs)
+
+
+async def _abegun(own: OwnCall) -> tuple[Any, Any]:
+    """Begin a stream; give it and its first piece: many ask their provider only then."""
+    source = await _ask(own, "astream_chat", "astream_complete")
+    return source, await anext(source, None)
 
 
 def _is_up(guard: asyncio.Timeout, error: Exception) -> bool:
