@@ -23,6 +23,8 @@ from llama_index.core.base.llms.types import (
 )
 
 from llmrouter_integrations.messages import EMPTY_MAP
+from llmrouter_integrations.wire import anthropic, bedrock, openai_responses
+from llmrouter_integrations.wire.dialects import dialect_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,6 +46,8 @@ class Integration:
         settings_field: The field that holds them; None: a call does.
         reads_fields: Whether fields are read at each call, or only when the LLM is made.
         blocks: The blocks it takes; None: not known, so it is given what there is.
+        tool_id: Spells a tool-call id as the vendor demands it.
+        signs_blocks: Whether it takes Gemini's signatures in the messages' ``additional_kwargs``.
         takes_spelling: Whether it takes a call's arguments as text, too.
         form: Writes the call kwargs that hold an answer to a form.
         form_beside_tools: Whether it can be held to one while tools are on offer.
@@ -58,6 +62,8 @@ class Integration:
     settings_field: str | None = None
     reads_fields: bool = True
     blocks: tuple[type, ...] | None = None
+    tool_id: Callable[[str], str] | None = None
+    signs_blocks: bool = False
     takes_spelling: bool = False
     form: Callable[[OutputFormat], dict[str, Any]] | None = None
     form_beside_tools: bool = False
@@ -140,6 +146,7 @@ _INTEGRATIONS: Final[Mapping[str, Integration]] = {
             name: name for name in ("top_logprobs", "service_tier", "user", "prompt_cache_key")
         },
         blocks=(*_SPOKEN, ImageBlock, DocumentBlock),
+        tool_id=openai_responses.TOOL_ID,
         takes_spelling=True,
         form=_responses_form,
         form_beside_tools=True,
@@ -149,6 +156,7 @@ _INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "Anthropic": Integration(
         settings={"top_p": "top_p", "top_k": "top_k", "stop": "stop_sequences"},
         blocks=(*_SPOKEN, ImageBlock, DocumentBlock, CitableBlock, CitationBlock, CachePoint),
+        tool_id=anthropic.TOOL_ID,
         takes_timeout=True,
         tells_reasons=True,
     ),
@@ -164,10 +172,25 @@ _INTEGRATIONS: Final[Mapping[str, Integration]] = {
         settings_kwarg="generation_config",
         reads_fields=False,
         blocks=(*_SPOKEN, ImageBlock, DocumentBlock, VideoBlock),
+        signs_blocks=True,
         form=_gemini_form,
         tells_reasons=True,
     ),
-    "MistralAI": Integration(blocks=(*_SPOKEN, ImageBlock)),
+    "BedrockConverse": Integration(
+        settings={"top_p": "topP", "stop": "stopSequences"},
+        settings_kwarg="inferenceConfig",
+        blocks=(*_SPOKEN, ImageBlock, DocumentBlock, CachePoint),
+        tool_id=bedrock.TOOL_ID,
+        tells_reasons=True,
+    ),
+    "MistralAI": Integration(
+        settings={
+            name: name for name in ("top_p", "stop", "frequency_penalty", "presence_penalty")
+        },
+        blocks=(*_SPOKEN, ImageBlock),
+        tool_id=dialect_of("mistral", "").tool_id,
+        tells_reasons=True,
+    ),
     "Ollama": Integration(
         settings={
             "max_tokens": "num_predict",

@@ -9,11 +9,8 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from llmrouter_integrations.llama_index.from_chat import (
-    StreamReader,
-    read_answer,
-    read_completion,
-)
+from llmrouter_integrations.llama_index.from_chat import read_answer, read_completion
+from llmrouter_integrations.llama_index.from_stream import StreamReader
 from llmrouter_integrations.llama_index.integrations import integration_of
 from llmrouter_integrations.llama_index.own_call import OwnForm
 from llmrouter_integrations.llama_index.silence import undecorated, unheard, without_listeners
@@ -72,6 +69,7 @@ class LlamaIndexBackend:
         self.llm = llm
         self.metadata = metadata
         self._endpoint = Endpoint(name, provider, model_id, base_url="", api_key=key_of(llm))
+        self._issuer = issuer
         asked = without_listeners(with_one_try(llm))
         self._form = OwnForm(asked, metadata, provider=provider, issuer=issuer)
         kind = integration_of(llm)
@@ -111,7 +109,7 @@ class LlamaIndexBackend:
         own = self._write(call, streamed=True)
         self._limit(own, call.limits.first_token_s)
         reading = Reading(call.limits)
-        reader = StreamReader(self._endpoint, text_tool=own.text_tool)
+        reader = StreamReader(self._endpoint, self._issuer, text_tool=own.text_tool)
         read: Any = reader.read if own.prompt is None else reader.read_completion
         try:
             if self.llm.rate_limiter is not None:
@@ -130,7 +128,7 @@ class LlamaIndexBackend:
                 reading.check_time()
                 if answer is None:
                     break
-                if (chunk := reading.chunk(read(answer))) is not None:
+                if (chunk := reading.chunk(read(answer), at_work=reader.is_calling)) is not None:
                     yield chunk
         yield self._ending.streamed(reading, reader.end())
 
@@ -139,7 +137,7 @@ class LlamaIndexBackend:
         around = sys.exception()
         own = self._write(call, streamed=True)
         reading = Reading(call.limits)
-        reader = StreamReader(self._endpoint, text_tool=own.text_tool)
+        reader = StreamReader(self._endpoint, self._issuer, text_tool=own.text_tool)
         read: Any = reader.read if own.prompt is None else reader.read_completion
         try:
             async with asyncio.timeout(reading.patience_s) as guard:
@@ -151,7 +149,7 @@ class LlamaIndexBackend:
             self._raise(reading.too_late() if _is_up(guard, error) else error, around)
         async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
             while answer is not None:
-                if (chunk := reading.chunk(read(answer))) is not None:
+                if (chunk := reading.chunk(read(answer), at_work=reader.is_calling)) is not None:
                     yield chunk
                 try:
                     with unheard():
@@ -173,7 +171,7 @@ class LlamaIndexBackend:
     def _read(self, answer: Any, own: OwnCall) -> Response:
         if own.prompt is not None:
             return read_completion(answer, self._endpoint)
-        return read_answer(answer, self._endpoint, text_tool=own.text_tool)
+        return read_answer(answer, self._endpoint, self._issuer, text_tool=own.text_tool)
 
     def _raise(self, error: Exception, around: BaseException | None) -> NoReturn:
         known = classify_exception(error, self._endpoint, ignoring=around)

@@ -22,6 +22,7 @@ from llmrouter_integrations.llama_index.to_request import NATIVE
 from llmrouter_integrations.messages import Adjustment, NativeTool, Tool
 from llmrouter_integrations.wire.dialects import dialect_of
 from llmrouter_integrations.wire.extra import extra_fields
+from llmrouter_integrations.wire.history import Reader
 from llmrouter_integrations.wire.inbound import OPENAI_ONLY
 from llmrouter_integrations.wire.structured import fits_tool, json_instruction
 from llmrouter_integrations.wrapping.fields import OwnFields
@@ -79,9 +80,13 @@ class OwnForm:
         self._issuer = issuer
         self._completes = not metadata.is_chat_model
         self._calls = metadata.is_function_calling_model
+        dialect = dialect_of(provider, metadata.model_name) if kind.is_openai else None
+        tool_id = dialect.tool_id if dialect is not None else kind.tool_id
+        # most integrations refuse a cache point, and have no place for a speaker's name
+        self._reader = Reader(issuer, tool_id, names=False, cache_points=False)
         self._asks_usage = (
-            kind.is_openai
-            and dialect_of(provider, metadata.model_name).stream_usage
+            dialect is not None
+            and dialect.stream_usage
             and "stream_options" not in getattr(llm, "additional_kwargs", ())
         )
         self._fields = OwnFields(
@@ -130,10 +135,14 @@ class OwnForm:
     def _messages(self, request: Request, changed: list[Adjustment]) -> Sequence[ChatMessage]:
         own: Sequence[ChatMessage] | None = request.native.get(NATIVE)
         kind = self._kind
-        if own is not None and is_readable(own, self._issuer, kind.blocks):
+        if own is not None and is_readable(own, self._reader, kind.blocks):
             return with_calls_once(own, spelled=kind.takes_spelling)
         messages, adjustments = to_messages(
-            request.messages, self._issuer, kind.blocks, spelled=kind.takes_spelling
+            request.messages,
+            self._reader,
+            kind.blocks,
+            spelled=kind.takes_spelling,
+            signed=kind.signs_blocks,
         )
         changed.extend(adjustments)
         return messages

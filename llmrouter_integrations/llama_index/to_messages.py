@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import (
@@ -15,14 +16,17 @@ from llama_index.core.base.llms.types import (
 
 from llmrouter_integrations.errors import UnsupportedParameterError
 from llmrouter_integrations.llama_index.blocks import arguments_json, foreign_calls
+from llmrouter_integrations.llama_index.from_chat import SIGNATURES
 from llmrouter_integrations.llama_index.from_response import to_chat_response
 from llmrouter_integrations.llama_index.to_request import OPAQUE, is_respelled
 from llmrouter_integrations.messages import Adjustment, Message, Response, ToolResultPart
 from llmrouter_integrations.part_record import KEY
-from llmrouter_integrations.wire.history import Reader, portable
+from llmrouter_integrations.wire.history import portable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from llmrouter_integrations.wire.history import Reader
 
 __all__ = ["is_readable", "to_messages", "with_calls_once"]
 
@@ -35,28 +39,37 @@ _ROLES = {
 
 
 def is_readable(
-    messages: Iterable[ChatMessage], issuer: str, blocks: tuple[type, ...] | None = None
+    messages: Iterable[ChatMessage], reader: Reader, blocks: tuple[type, ...] | None = None
 ) -> bool:
-    """Whether an LLM of that issuer can take the conversation as it is.
+    """Whether an LLM can take the conversation as it is.
 
     It can, unless it holds an answer of ours that has a record of what its vendor wants back,
-    somebody else's reasoning, or a block that the LLM does not take.
+    somebody else's reasoning or spelling of ids, or a block that the LLM does not take.
 
     Args:
         messages: The conversation.
-        issuer: Who reads it.
+        reader: Who reads it.
         blocks: The blocks the LLM takes; None: not known.
     """
+    tool_id = reader.tool_id
     for message in messages:
         besides = message.additional_kwargs
-        if besides and (KEY in besides or OPAQUE in besides):
-            return False
+        if besides:
+            if KEY in besides or OPAQUE in besides:
+                return False
+            answered = besides.get("tool_call_id")
+            if tool_id is not None and isinstance(answered, str) and tool_id(answered) != answered:
+                return False
         for block in message.blocks:
             if blocks is not None and not isinstance(block, blocks):
                 return False
             if isinstance(block, ThinkingBlock):
                 whose = block.additional_information.get("issuer")
-                if whose is not None and whose != issuer:
+                if whose is not None and whose != reader.issuer:
+                    return False
+            elif isinstance(block, ToolCallBlock) and tool_id is not None:
+                call_id = block.tool_call_id
+                if call_id and tool_id(call_id) != call_id:
                     return False
     return True
 
@@ -107,18 +120,20 @@ def _respelled(block: Any, own: Mapping[str, str]) -> Any:
 
 def to_messages(
     history: tuple[Message, ...],
-    issuer: str,
+    reader: Reader,
     blocks: tuple[type, ...] | None = None,
     *,
     spelled: bool = False,
+    signed: bool = False,
 ) -> tuple[list[ChatMessage], tuple[Adjustment, ...]]:
-    """Write a conversation for an LLM of that issuer.
+    """Write a conversation for an LLM.
 
     Args:
         history: The conversation.
-        issuer: Who reads it.
+        reader: Who reads it.
         blocks: The blocks the LLM takes; None: not known.
         spelled: As of :func:`with_calls_once`.
+        signed: Whether the LLM looks for Gemini's signatures beside the blocks.
 
     Returns:
         The messages, and what had to be changed; see :func:`~..wire.history.portable`.
@@ -126,8 +141,7 @@ def to_messages(
     Raises:
         UnsupportedParameterError: It holds what the LLM does not take and must not miss.
     """
-    # most integrations refuse a cache point, and have no place for a speaker's name
-    turns, adjustments = portable(history, Reader(issuer, names=False, cache_points=False))
+    turns, adjustments = portable(history, reader)
     written: list[ChatMessage] = []
     for turn in turns:
         if turn.role == "tool":
@@ -136,11 +150,25 @@ def to_messages(
         message = _with_calls_once(_blocks(turn), spelled=spelled)
         # what we keep there is ours alone: integrations send what they find
         message.additional_kwargs = {}
+        if signed and any(getattr(part, "signature", None) for part in turn.parts):
+            message = _signed(turn)
         message.role = _ROLES[turn.role]
         written.append(message)
     if blocks is not None and _only(blocks, written):
         adjustments = (*adjustments, _NO_CITATIONS)
     return written, adjustments
+
+
+def _signed(turn: Message) -> ChatMessage:
+    """Write a turn with a signature, or None, for each of its blocks."""
+    blocks: list[Any] = []
+    signatures: list[bytes | None] = []
+    for part in turn.parts:
+        for block in _blocks(Message(turn.role, (part,))).blocks:
+            signature: str | None = getattr(part, "signature", None)
+            blocks.append(block)
+            signatures.append(b64decode(signature) if signature else None)
+    return ChatMessage(blocks=blocks, additional_kwargs={SIGNATURES: signatures})
 
 
 _NO_CITATIONS = Adjustment("citations", "dropped", "there is no place for them here")

@@ -34,16 +34,12 @@ def selections_from(message: ChatMessage) -> list[ToolSelection]:
     """
     return [
         ToolSelection(tool_id=call_id, tool_name=name, tool_kwargs=arguments_from(arguments))
-        for call_id, name, arguments in _calls(message)
+        for call_id, name, arguments in calls_in(message)
     ]
 
 
-def calls_in(message: ChatMessage) -> list[tuple[str, str]]:
-    """Read the id and the name of each call of an answer; the id is "" where it has none."""
-    return [(call_id, name) for call_id, name, _ in _calls(message)]
-
-
-def _calls(message: ChatMessage) -> list[tuple[str, str, Any]]:
+def calls_in(message: ChatMessage) -> list[tuple[str, str, Any]]:
+    """Read the calls of an answer: id ("" where there is none), name, arguments as they stand."""
     blocks: Sequence[ToolCallBlock] = [b for b in message.blocks if isinstance(b, ToolCallBlock)]
     if blocks:
         return [(b.tool_call_id or "", b.tool_name, b.tool_kwargs) for b in blocks]

@@ -89,8 +89,14 @@ class Reading:
         self._began = time.monotonic()
         self._started = False
 
-    def chunk(self, deltas: tuple[Delta, ...]) -> Chunk | None:
-        """Give the chunk that some deltas come to, if there are any."""
+    def chunk(self, deltas: tuple[Delta, ...], *, at_work: bool = False) -> Chunk | None:
+        """Give the chunk that some deltas come to, if there are any.
+
+        Args:
+            deltas: The deltas.
+            at_work: Whether the model is seen to write what cannot be given yet.
+        """
+        self._started = self._started or at_work
         if not deltas:
             return None
         self.note(deltas)

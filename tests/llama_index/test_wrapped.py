@@ -42,6 +42,7 @@ from llmrouter_integrations.messages import (
 )
 from llmrouter_integrations.testing import Fault, Reply, ToolCall
 from llmrouter_integrations.transport import Limits
+from llmrouter_integrations.wire.history import Reader
 from tests.llama_index_llms import Answering, OpenAI, Plain, unkept
 
 pytestmark = [  # LlamaIndex's own: its workflows look at every attribute of an agent
@@ -385,7 +386,7 @@ HISTORY = (
 
 
 def test_another_frameworks_conversation_is_written_in_llama_indexs_words():
-    messages, _ = to_messages(HISTORY, "answering")
+    messages, _ = to_messages(HISTORY, Reader("answering"))
     system, user, step, result = messages
     assert (system.role, system.content) == (MessageRole.SYSTEM, "Be kind.")
     assert [type(block).__name__ for block in user.blocks] == ["TextBlock", "ImageBlock"]
@@ -395,15 +396,15 @@ def test_another_frameworks_conversation_is_written_in_llama_indexs_words():
     assert step.additional_kwargs == {}
     assert (result.role, result.content) == (MessageRole.TOOL, "sunny")
     assert result.additional_kwargs == {"tool_call_id": "c1", "name": "weather"}
-    others, _ = to_messages(HISTORY, "openai")
+    others, _ = to_messages(HISTORY, Reader("openai"))
     assert not [b for m in others for b in m.blocks if isinstance(b, ThinkingBlock)]
 
 
 def test_what_somebody_else_thought_is_not_passed_as_it_is():
     thought = ThinkingBlock(content="hm", additional_information={"issuer": "anthropic"})
     message = ChatMessage(role="assistant", blocks=[thought, TextBlock(text="ok")])
-    assert is_readable([message], "anthropic")
-    assert not is_readable([message], "openai")
+    assert is_readable([message], Reader("anthropic"))
+    assert not is_readable([message], Reader("openai"))
 
 
 # -- what it answers ---------------------------------------------------------------------------------
