@@ -104,6 +104,41 @@ def test_openais_models_take_what_only_openai_knows(simulator, chat_openai):
     }
 
 
+RESPONSES_LACKS = {
+    "seed": 3,
+    "frequency_penalty": 0.1,
+    "presence_penalty": 0.1,
+    "logprobs": True,
+    "stop": ["END"],
+    "modalities": ["text"],
+}
+
+
+@pytest.mark.parametrize("name", RESPONSES_LACKS)
+@pytest.mark.parametrize("way", ["complete", "stream"])
+def test_what_openais_other_protocol_lacks_is_left_out_and_told(simulator, chat_openai, name, way):
+    said = {name: RESPONSES_LACKS[name], "service_tier": "flex"}
+    router = Router(models=[as_target(chat_openai("gpt-5.4", use_responses_api=True))])
+    if way == "complete":
+        response = router.complete("hi", **said)
+    else:
+        *_, last = router.stream("hi", **said)
+        response = last.response
+    assert response.text == "You said: hi"
+    body = simulator.requests[-1].body
+    assert (name in body, body["service_tier"]) == (False, "flex")
+    told = [(a.parameter, a.action) for a in response.attempts[-1].adjustments]
+    assert told == [(name, "dropped")]
+
+
+def test_by_chat_completions_it_is_sent(simulator, chat_openai):
+    router = Router(models=[as_target(chat_openai())])
+    said = {name: value for name, value in RESPONSES_LACKS.items() if name != "logprobs"}
+    response = router.complete("hi", **said)
+    assert said.items() <= simulator.requests[-1].body.items()
+    assert response.attempts[-1].adjustments == ()
+
+
 def test_fields_for_one_vendor_reach_only_it():
     extra = {"plain": {"mood": "good"}, "anthropic": {"thinking": {}}, "openai": {"store": True}}
     _, _, kwargs, adjusted = ask(Plain(), extra=extra)

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from llmrouter_integrations import Router, errors
 from llmrouter_integrations.langchain import RoutedChatModel, as_target
 from llmrouter_integrations.testing import Fault, Reply, ToolCall
+from tests.langchain_models import Plain
 
 WRAPPED, WIRE = "gpt-4.1", "claude-haiku-4-5"
 
@@ -67,10 +68,10 @@ async def astreamed(llm, asked, **config):
 
 
 WAYS = {
-    "invoke": lambda llm: llm.invoke("hi").text,
-    "stream": lambda llm: "".join(c.text for c in llm.stream("hi")),
-    "ainvoke": lambda llm: asyncio.run(llm.ainvoke("hi")).text,
-    "astream": lambda llm: "".join(c.text for c in asyncio.run(astreamed(llm, "hi"))),
+    "invoke": lambda llm, asked="hi": llm.invoke(asked).text,
+    "stream": lambda llm, asked="hi": "".join(c.text for c in llm.stream(asked)),
+    "ainvoke": lambda llm, asked="hi": asyncio.run(llm.ainvoke(asked)).text,
+    "astream": lambda llm, asked="hi": "".join(c.text for c in asyncio.run(astreamed(llm, asked))),
 }
 
 
@@ -153,6 +154,38 @@ def test_a_bad_key_stops_every_target_with_that_key(simulator, chat_openai):
     llm.invoke("hi")
     llm.invoke("hi")
     assert (simulator.calls(WRAPPED), simulator.calls(WIRE)) == (1, 2)
+
+
+class Picky(Plain):
+    """Cannot write down what mentions an image, as integrations cannot that know no such block."""
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        self._create_message_dicts(messages)
+        return super()._generate(messages, stop, run_manager, **kwargs)
+
+    def _create_message_dicts(self, messages):
+        if "image" in messages[-1].text:
+            raise ValueError("what is that?")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_model_cannot_write_down_leaves_it_in_good_health(simulator, way):
+    llm = routed([{"model": Picky(), "name": "picky"}, simulator.target("openai", WRAPPED)])
+    for _ in range(4):
+        assert WAYS[way](llm, "an image") == "You said: an image"
+    assert WAYS[way](llm, "hi") == "ok"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_argument_a_models_client_refuses_goes_to_another(simulator, chat_openai, way):
+    model = chat_openai("gpt-5.4", use_responses_api=True, model_kwargs={"odd": 1})
+    llm = routed([{"model": model, "name": "old"}, simulator.target("anthropic", WIRE)])
+    for _ in range(4):
+        assert WAYS[way](llm) == "You said: hi"
+    assert simulator.calls("gpt-5.4") == 0
+    with pytest.raises(errors.UnsupportedParameterError, match="'odd'") as caught:
+        WAYS[way](routed([model]))
+    assert caught.value.parameter == "odd"
 
 
 # -- heard once ------------------------------------------------------------------------------------
