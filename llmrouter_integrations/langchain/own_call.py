@@ -105,33 +105,41 @@ class OwnForm:
                 cannot give.
         """
         changed: list[Adjustment] = []
-        messages = self._messages(request, changed)
         kwargs: dict[str, Any] = {}
         if request.extra:
             self._add_extra(request.extra, kwargs, changed)
         if request.tools:
             kwargs |= self._tools(request, changed)
         text_tool: str | None = None
+        told: list[BaseMessage] = []
         if request.output is not None:
             form = self._form(request.output, has_tools="tools" in kwargs)
             if form is None:
-                asked = json_instruction(request.output)
-                messages = [SystemMessage(asked), *messages]
+                told = [SystemMessage(json_instruction(request.output))]
                 changed.append(Adjustment("response_format", "translated", "asked for in words"))
             else:
                 if "tools" in form:
                     text_tool = request.output.name
                 kwargs |= form
-        settings: dict[str, Any] = {}
         lacking = self._lacking(kwargs, changed) if self._is_openai else EMPTY_MAP
+        settings: dict[str, Any] = {}
         model = self._fields.set(request, settings, changed, lacking=lacking)
-        return OwnCall(model, messages, settings | kwargs, text_tool, tuple(changed))
+        messages = self._messages(request, changed, reads_items=bool(lacking))
+        return OwnCall(
+            model,
+            [*told, *messages] if told else messages,
+            settings | kwargs,
+            text_tool,
+            tuple(changed),
+        )
 
-    def _messages(self, request: Request, changed: list[Adjustment]) -> Sequence[BaseMessage]:
+    def _messages(
+        self, request: Request, changed: list[Adjustment], *, reads_items: bool
+    ) -> Sequence[BaseMessage]:
         own: Sequence[BaseMessage] | None = request.native.get(NATIVE)
         if own is not None and is_readable(own, self._issuer):
             return own
-        messages, adjustments = to_messages(request.messages, self._issuer)
+        messages, adjustments = to_messages(request.messages, self._issuer, reads_items=reads_items)
         changed.extend(adjustments)
         return messages
 
