@@ -96,6 +96,11 @@ class StreamReader:
         self._came: list[AIMessageChunk] = []
         self._has_more = False
 
+    @property
+    def has_reason(self) -> bool:
+        """Whether the model has told why the answer ended: only its usage may still come."""
+        return self._raw is not None
+
     def read(self, message: AIMessage) -> tuple[Delta, ...]:
         """Give what a chunk adds to the answer; what is said of the whole of it comes at the end.
 
