@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, get_args, get_origin
 
-from llmrouter_integrations.messages import Adjustment
+from llmrouter_integrations.messages import EMPTY_MAP, Adjustment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +65,12 @@ class OwnFields(Generic[_Model]):
         self._copies: dict[tuple[tuple[str, str], ...], _Model] = {}
 
     def set(
-        self, request: Request, kwargs: dict[str, Any], adjustments: list[Adjustment]
+        self,
+        request: Request,
+        kwargs: dict[str, Any],
+        adjustments: list[Adjustment],
+        *,
+        lacking: Mapping[str, str] = EMPTY_MAP,
     ) -> _Model:
         """Give the model as the request asks for it.
 
@@ -73,12 +78,16 @@ class OwnFields(Generic[_Model]):
             request: What is asked.
             kwargs: Gets what the model takes as a call kwarg.
             adjustments: Gets what it has no place for.
+            lacking: Parameters it has a place for that this request cannot have, and why.
         """
         update: dict[str, Any] = {}
         beside: dict[str, Any] = kwargs if self._held_in is None else {}
         for name, fields in _FIELDS.items():
             value = getattr(request, name)
             if value is None or value == ():
+                continue
+            if name in lacking:
+                adjustments.append(Adjustment(name, "dropped", lacking[name]))
                 continue
             value = [*value] if name == "stop" else value
             field = next((field for field in fields if field in self._fields), None)
