@@ -69,6 +69,11 @@ class StreamReader:
         """Whether a call has begun, be it that nothing of it could be given yet."""
         return bool(self._calls)
 
+    @property
+    def has_reason(self) -> bool:
+        """Whether it was said why the answer ended: nothing of it is missing."""
+        return self._about.raw is not None
+
     def read_completion(self, answer: CompletionResponse) -> tuple[Delta, ...]:
         """Give what is new in the answer to a prompt."""
         self._about.note(answer)

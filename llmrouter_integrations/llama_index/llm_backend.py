@@ -6,9 +6,13 @@ import asyncio
 import pickle
 import sys
 from collections.abc import AsyncGenerator, Generator
-from contextlib import aclosing, closing, nullcontext
-from typing import TYPE_CHECKING, Any, NoReturn
+from contextlib import aclosing, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from llama_index.core.llms import CustomLLM
+
+from llmrouter_integrations.errors import TargetTimeoutError
 from llmrouter_integrations.llama_index.from_chat import read_answer, read_completion
 from llmrouter_integrations.llama_index.from_stream import StreamReader
 from llmrouter_integrations.llama_index.integrations import integration_of
@@ -20,6 +24,7 @@ from llmrouter_integrations.wrapping.one_try import with_one_try
 from llmrouter_integrations.wrapping.reading import Ending, Reading
 from llmrouter_integrations.wrapping.renewal import renewed
 from llmrouter_integrations.wrapping.target import key_of, limited_s
+from llmrouter_integrations.wrapping.worker import OutOfTime, Workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -33,6 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LlamaIndexBackend"]
 
+_GRACE_S: Final = 0.01
+"""How long the next piece may take when the time is up: what has come already is no longer away."""
+
 
 class LlamaIndexBackend:
     """Asks a LlamaIndex LLM. See :class:`~llmrouter_integrations.dispatch.backend.Backend`.
@@ -42,10 +50,11 @@ class LlamaIndexBackend:
     once: its own retries are switched off. Only where a connection turns out to be of an event loop
     that is closed, it is asked again.
 
-    Time limits: awaited, a call is cut off when its time is up. Called from a thread it cannot
-    be: integrations that take a ``timeout`` (OpenAI and all that resemble it, Anthropic) are given
-    the total, or for each silence of a stream the time its first token has. All others keep to
-    what they were built with; a stream's total is looked at between its pieces.
+    Time limits: awaited, a call is cut off when its time is up. Called from a thread, it runs in a
+    worker (see :mod:`~llmrouter_integrations.wrapping.worker`) and is left. So that it ends then,
+    integrations that take a ``timeout`` with the call (OpenAI and all that resemble it, Anthropic)
+    are given that. An LLM whose async methods only call the others runs in a worker when awaited,
+    too: it would hold up the event loop.
 
     Args:
         llm: The LLM, as its user has it.
@@ -75,25 +84,18 @@ class LlamaIndexBackend:
         kind = integration_of(llm)
         self._takes_timeout = kind.takes_timeout
         self._ending = Ending(self._endpoint, tells=kind.tells_reasons)
+        self._workers = Workers(name)
 
     def complete(self, call: Call) -> Response:
         """Get a whole answer."""
-        around = sys.exception()
-        own = self._write(call, streamed=False)
-        self._limit(own, call.limits.total_s)
-        try:
-            if self.llm.rate_limiter is not None:
-                self.llm.rate_limiter.acquire()
-            with unheard():
-                answer = _ask(own, "chat", "complete")
-        except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-            self._raise(error, around)
-        return self._ending.whole(self._read(answer, own))
+        return self._complete(call, self._write(call, streamed=False))
 
     async def acomplete(self, call: Call) -> Response:
         """Get a whole answer."""
         around = sys.exception()
         own = self._write(call, streamed=False)
+        if _only_waits(own, "achat", "acomplete"):
+            return await asyncio.to_thread(self._complete, call, own)
         try:
             if self.llm.rate_limiter is not None:
                 await self.llm.rate_limiter.async_acquire()
@@ -105,37 +107,17 @@ class LlamaIndexBackend:
 
     def stream(self, call: Call) -> Iterator[Chunk]:
         """Get an answer in chunks."""
-        around = sys.exception()
-        own = self._write(call, streamed=True)
-        self._limit(own, call.limits.first_token_s)
-        reading = Reading(call.limits)
-        reader = StreamReader(self._endpoint, self._issuer, text_tool=own.text_tool)
-        read: Any = reader.read if own.prompt is None else reader.read_completion
-        try:
-            if self.llm.rate_limiter is not None:
-                self.llm.rate_limiter.acquire()
-            with unheard():
-                source = _ask(own, "stream_chat", "stream_complete")
-        except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-            self._raise(error, around)
-        with closing(source) if isinstance(source, Generator) else nullcontext():
-            while True:
-                try:
-                    with unheard():
-                        answer = next(source, None)
-                except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-                    self._raise(error, around)
-                reading.check_time()
-                if answer is None:
-                    break
-                if (chunk := reading.chunk(read(answer), at_work=reader.is_calling)) is not None:
-                    yield chunk
-        yield self._ending.streamed(reading, reader.end())
+        return self._stream(call, self._write(call, streamed=True))
 
     async def astream(self, call: Call) -> AsyncIterator[Chunk]:
         """Get an answer in chunks."""
         around = sys.exception()
         own = self._write(call, streamed=True)
+        if _only_waits(own, "astream_chat", "astream_complete"):
+            async with aclosing(_in_threads(self._stream(call, own))) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            return
         reading = Reading(call.limits)
         reader = StreamReader(self._endpoint, self._issuer, text_tool=own.text_tool)
         read: Any = reader.read if own.prompt is None else reader.read_completion
@@ -149,14 +131,76 @@ class LlamaIndexBackend:
             self._raise(reading.too_late() if _is_up(guard, error) else error, around)
         async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
             while answer is not None:
-                if (chunk := reading.chunk(read(answer), at_work=reader.is_calling)) is not None:
-                    yield chunk
+                new = reading.chunk(read(answer), at_work=reader.is_calling)
+                if new is not None:
+                    yield new
                 try:
                     with unheard():
                         async with asyncio.timeout(reading.patience_s) as guard:
                             answer = await anext(source, None)
                 except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
+                    if _is_up(guard, error) and reader.has_reason:
+                        break
                     self._raise(reading.too_late() if _is_up(guard, error) else error, around)
+        yield self._ending.streamed(reading, reader.end())
+
+    def _complete(self, call: Call, own: OwnCall) -> Response:
+        around = sys.exception()
+        seconds = call.limits.total_s
+        self._limit(own, seconds)
+
+        def ask() -> Any:
+            if self.llm.rate_limiter is not None:
+                self.llm.rate_limiter.acquire()
+            with unheard():
+                return _ask(own, "chat", "complete")
+
+        try:
+            with self._workers.start() as worker:
+                answer = worker.run(ask, seconds)
+        except OutOfTime:
+            raise TargetTimeoutError(f"no answer within {seconds:.3g} s", phase="total") from None
+        except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
+            self._raise(error, around)
+        return self._ending.whole(self._read(answer, own))
+
+    def _stream(self, call: Call, own: OwnCall) -> Generator[Chunk]:
+        around = sys.exception()
+        # the longest silence there may be; which of the two it is, the reading tells
+        self._limit(own, max(call.limits.first_token_s, call.limits.idle_s))
+        reading = Reading(call.limits)
+        reader = StreamReader(self._endpoint, self._issuer, text_tool=own.text_tool)
+        read: Any = reader.read if own.prompt is None else reader.read_completion
+        source: Any = None
+
+        def step() -> Any:
+            nonlocal source
+            with unheard():
+                if source is None:
+                    if self.llm.rate_limiter is not None:
+                        self.llm.rate_limiter.acquire()
+                    source = _ask(own, "stream_chat", "stream_complete")
+                    if isinstance(source, Generator):
+                        worker.close_with(source.close)
+                return next(source, None)
+
+        with self._workers.start() as worker:
+            while True:
+                try:
+                    answer = worker.run(step, max(_GRACE_S, reading.patience_s))
+                except OutOfTime:
+                    if reader.has_reason:
+                        break
+                    raise reading.too_late() from None
+                except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
+                    self._raise(error, around)
+                if answer is None:
+                    break
+                deltas = read(answer)
+                if not reader.has_reason:
+                    reading.check_time()
+                if (chunk := reading.chunk(deltas, at_work=reader.is_calling)) is not None:
+                    yield chunk
         yield self._ending.streamed(reading, reader.end())
 
     def _write(self, call: Call, *, streamed: bool) -> OwnCall:
@@ -198,6 +242,36 @@ def _ask(own: OwnCall, chat: str, complete: str) -> Any:
     if own.prompt is None:
         return undecorated(own.llm, chat)(own.messages, **own.kwargs)
     return undecorated(own.llm, complete)(own.prompt, formatted=own.formatted, **own.kwargs)
+
+
+def _only_waits(own: OwnCall, chat: str, complete: str) -> bool:
+    """Whether an LLM's async method is the one that ``CustomLLM`` has, which calls the other."""
+    name = chat if own.prompt is None else complete
+    method = getattr(type(own.llm), name)
+    return isinstance(own.llm, CustomLLM) and method.__qualname__ == f"CustomLLM.{name}"
+
+
+async def _in_threads(chunks: Generator[Chunk]) -> AsyncGenerator[Chunk]:
+    """Read a stream without holding up the event loop."""
+    step: asyncio.Future[Chunk | None] | None = None
+    try:
+        while True:
+            step = asyncio.ensure_future(asyncio.to_thread(next, chunks, None))
+            if (chunk := await asyncio.shield(step)) is None:
+                return
+            yield chunk
+    finally:
+        if step is None or step.done():
+            chunks.close()
+        else:  # cancelled while a thread is in it
+            step.add_done_callback(partial(_close_after, chunks))
+
+
+def _close_after(chunks: Generator[Chunk], step: asyncio.Future[Chunk | None]) -> None:
+    if step.cancelled():
+        return  # its thread is in it still, and lets it go
+    step.exception()  # nobody is left to hear of it
+    chunks.close()
 
 
 async def _abegun(own: OwnCall) -> tuple[Any, Any]:
