@@ -20,12 +20,14 @@ from llama_index.core.base.llms.types import (
     TextBlock,
     ToolCallBlock,
 )
+from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW
 from llama_index.core.llms import CustomLLM
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from pydantic import Field, PrivateAttr
 
 from llmrouter_integrations.llama_index.silence import undecorated
+from llmrouter_integrations.llama_index.tools import selections_from
 
 
 def written(message):
@@ -63,30 +65,20 @@ def read(content, calls):
     return ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks)
 
 
-class OpenAI(FunctionCallingLLM):
+class OverSDK(FunctionCallingLLM):
+    """An LLM that asks by OpenAI's SDK, whose clients it makes when they are first needed."""
+
     model: str = "gpt-4.1"
     temperature: float = 0.1
-    max_tokens: int | None = None
     api_key: str = "sim-key"
     api_base: str = ""
     max_retries: int = 3
     timeout: float = 60.0
-    additional_kwargs: dict[str, Any] = Field(default_factory=dict)
     http_client: Any = Field(default=None, exclude=True)
     http_async_client: Any = Field(default=None, exclude=True)
 
     _client: Any = PrivateAttr(default=None)
     _aclient: Any = PrivateAttr(default=None)
-
-    @classmethod
-    def class_name(cls):
-        return "openai_llm"
-
-    @property
-    def metadata(self):
-        return LLMMetadata(
-            model_name=self.model, is_chat_model=True, is_function_calling_model=True
-        )
 
     def _said(self, client):
         return {
@@ -106,6 +98,32 @@ class OpenAI(FunctionCallingLLM):
         if self._aclient is None:
             self._aclient = openai.AsyncOpenAI(**self._said(self.http_async_client))
         return self._aclient
+
+    def complete(self, prompt, formatted=False, **kwargs):
+        raise AssertionError("a chat model is asked by its chat")
+
+    stream_complete = acomplete = astream_complete = complete
+
+    def get_tool_calls_from_response(self, response, error_on_no_tool_call=True, **kwargs):
+        return selections_from(response.message)
+
+
+class OpenAI(OverSDK):
+    max_tokens: int | None = None
+    additional_kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def class_name(cls):
+        return "openai_llm"
+
+    @property
+    def metadata(self):
+        return LLMMetadata(
+            model_name=self.model,
+            num_output=self.max_tokens or -1,
+            is_chat_model=True,
+            is_function_calling_model=True,
+        )
 
     def _asked(self, messages, kwargs):
         said = {"model": self.model, "temperature": self.temperature}
@@ -152,12 +170,6 @@ class OpenAI(FunctionCallingLLM):
 
         return gen()
 
-    @llm_completion_callback()
-    def complete(self, prompt, formatted=False, **kwargs):
-        raise AssertionError("a chat model is asked by its chat")
-
-    stream_complete = acomplete = astream_complete = complete
-
     def _prepare_chat_with_tools(  # noqa: PLR0917  (LlamaIndex's signature)
         self,
         tools,
@@ -193,6 +205,35 @@ class _SoFar:
         return ChatResponse(message=read(self.content, self.calls), delta=text, raw=raw)
 
 
+class OpenAILike(OpenAI):
+    """As the original: its own methods bear no decorators, those they go on to do."""
+
+    context_window: int = DEFAULT_CONTEXT_WINDOW
+    is_chat_model: bool = True
+
+    @property
+    def metadata(self):
+        return LLMMetadata(
+            context_window=self.context_window,
+            num_output=self.max_tokens or -1,
+            model_name=self.model,
+            is_chat_model=self.is_chat_model,
+            is_function_calling_model=True,
+        )
+
+    def chat(self, messages, **kwargs):
+        return super().chat(messages, **kwargs)
+
+    def stream_chat(self, messages, **kwargs):
+        return super().stream_chat(messages, **kwargs)
+
+    async def achat(self, messages, **kwargs):
+        return await super().achat(messages, **kwargs)
+
+    async def astream_chat(self, messages, **kwargs):
+        return await super().astream_chat(messages, **kwargs)
+
+
 class Plain(CustomLLM):
     """An LLM that only completes prompts; it keeps what it was asked."""
 
@@ -205,7 +246,7 @@ class Plain(CustomLLM):
 
     @llm_completion_callback()
     def complete(self, prompt, formatted=False, **kwargs):
-        self.asked.append((prompt, kwargs))
+        self.asked.append((prompt, formatted))
         answer = self.answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -213,7 +254,7 @@ class Plain(CustomLLM):
 
     @llm_completion_callback()
     def stream_complete(self, prompt, formatted=False, **kwargs):
-        self.asked.append((prompt, kwargs))
+        self.asked.append((prompt, formatted))
 
         def gen():
             text = ""

@@ -18,6 +18,7 @@ from llmrouter_integrations.llama_index.to_request import messages_from
 from llmrouter_integrations.messages import (
     Message,
     ReasoningPart,
+    RefusalPart,
     Response,
     TextPart,
     ToolCallPart,
@@ -56,15 +57,15 @@ def read_answer(
     """
     about = About(endpoint)
     about.note(answer)
-    parts = tuple(
-        [
-            TextPart(part.arguments)
-            if isinstance(part, ToolCallPart) and part.name == text_tool
-            else part
-            for part in parts_of(answer.message, issuer)
-        ]
-    )
-    return about.response(parts)
+    parts = [
+        TextPart(part.arguments)
+        if isinstance(part, ToolCallPart) and part.name == text_tool
+        else part
+        for part in parts_of(answer.message, issuer)
+    ]
+    if about.refusal and not any(isinstance(part, RefusalPart) for part in parts):
+        parts.append(RefusalPart(about.refusal))
+    return about.response(tuple(parts))
 
 
 def read_completion(answer: CompletionResponse, endpoint: Endpoint) -> Response:
@@ -126,6 +127,7 @@ class About:
         self.raw: str | None = None
         self.model = ""
         self.id: str | None = None
+        self.refusal = ""
         self.logprobs: list[Any] = []
         self._endpoint = endpoint
 
@@ -158,7 +160,18 @@ class About:
         self.model = model if isinstance(model, str) else self.model
         name = said(of, "id")
         self.id = name if isinstance(name, str) else self.id
+        self._note_refusal(answer, choice)
         self.logprobs.extend(_logprobs(choice, answer))
+
+    def _note_refusal(self, answer: ChatResponse | CompletionResponse, choice: Any) -> None:
+        whole = (
+            answer.additional_kwargs.get("refusal"),
+            said(choice, "message.refusal"),
+            said(answer.raw, "refusal"),  # an event of OpenAI's Responses
+        )
+        self.refusal = next((text for text in whole if isinstance(text, str)), self.refusal)
+        more = said(choice, "delta.refusal")
+        self.refusal += more if isinstance(more, str) else ""
 
     def response(self, parts: tuple[Part, ...]) -> Response:
         """Make the answer of its parts and of what was said of it."""

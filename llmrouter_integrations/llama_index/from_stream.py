@@ -21,6 +21,7 @@ from llmrouter_integrations.messages import (
     PartDelta,
     ReasoningDelta,
     ReasoningPart,
+    RefusalDelta,
     TextDelta,
     TextPart,
     ToolCallDelta,
@@ -111,6 +112,8 @@ class StreamReader:
             [PartDelta(part, self._next()) for part in parts if not isinstance(part, told)]
         )
         about = self._about
+        if about.refusal:
+            deltas.append(RefusalDelta(about.refusal, self._next()))
         calls = any(not call.is_text for call in self._calls)
         return Chunk(
             deltas=tuple(deltas),

@@ -113,8 +113,11 @@ def _with_calls_once(message: ChatMessage, *, spelled: bool) -> ChatMessage:
 
 def _respelled(block: Any, own: Mapping[str, str]) -> Any:
     text = own.get(block.tool_call_id or "") if isinstance(block, ToolCallBlock) else None
-    if text is None or not is_respelled(arguments_json(block.tool_kwargs), text):
+    if text is None:
         return block
+    written = arguments_json(block.tool_kwargs)
+    if text != written and not is_respelled(written, text):
+        return block  # edited
     return block.model_copy(update={"tool_kwargs": text})
 
 

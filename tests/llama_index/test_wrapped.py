@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import pickle
 
-import httpx
 import pytest
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import (
@@ -17,8 +16,6 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
-from llama_index.core.instrumentation import get_dispatcher
-from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
@@ -43,7 +40,7 @@ from llmrouter_integrations.messages import (
 from llmrouter_integrations.testing import Fault, Reply, ToolCall
 from llmrouter_integrations.transport import Limits
 from llmrouter_integrations.wire.history import Reader
-from tests.llama_index_llms import Answering, OpenAI, Plain, unkept
+from tests.llama_index_llms import Answering, OpenAI, Plain
 
 pytestmark = [  # LlamaIndex's own: its workflows look at every attribute of an agent
     pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning"),
@@ -55,16 +52,6 @@ HI = [ChatMessage("hi")]
 SAID = Message("user", (TextPart("hi"),))
 WEATHER = Tool("weather", "Tell the weather.", {"type": "object", "properties": {"in": {}}})
 FORM = OutputFormat("json_schema", {"type": "object", "properties": {}}, "Answer")
-
-
-@pytest.fixture
-def llm_at(simulator):
-    """Make LLMs at the simulator, whose connections do not outlive the test."""
-    clients = {"http_client": httpx.Client(), "http_async_client": unkept()}
-    with clients["http_client"]:
-        yield lambda model=WRAPPED, **said: OpenAI(
-            model=model, api_base=simulator.url("openai"), **clients | said
-        )
 
 
 @pytest.fixture(params=["wrapped first", "wire first", "both wrapped"])
@@ -148,22 +135,6 @@ def test_an_llm_that_hangs_is_left(simulator, llm_at, way):
 
 
 # -- heard once ------------------------------------------------------------------------------------
-
-
-class Events(BaseEventHandler):
-    seen: list = []  # noqa: RUF012  (pydantic copies it)
-
-    def handle(self, event, **_):
-        self.seen.append(event.class_name())
-
-
-@pytest.fixture
-def events():
-    root = get_dispatcher()
-    handler = Events()
-    root.add_event_handler(handler)
-    yield handler.seen
-    root.event_handlers.remove(handler)
 
 
 def test_events_and_tokens_come_once(llm_at, events):
