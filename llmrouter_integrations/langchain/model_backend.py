@@ -21,9 +21,9 @@ from llmrouter_integrations.langchain.own_call import OwnForm
 from llmrouter_integrations.langchain.silence import NO_CALLBACKS, unheard
 from llmrouter_integrations.wire.base import Endpoint
 from llmrouter_integrations.wire.sdk_errors import classify_exception
+from llmrouter_integrations.wrapping.dead_loops import Loops
 from llmrouter_integrations.wrapping.one_try import with_one_try
 from llmrouter_integrations.wrapping.reading import Ending, Reading
-from llmrouter_integrations.wrapping.renewal import renewed
 from llmrouter_integrations.wrapping.target import key_of, limited_s, named_in
 from llmrouter_integrations.wrapping.worker import OutOfTime, Workers
 
@@ -85,6 +85,7 @@ class LangChainBackend:
         self._form = OwnForm(with_one_try(model), provider=provider, issuer=issuer)
         self._takes_timeout = named_in(model, _TAKE_TIMEOUT)
         self._workers = Workers(name)
+        self._loops = Loops()
         self._ending = Ending(self._endpoint, tells=named_in(model, _TELL_REASONS))
 
     def complete(self, call: Call) -> Response:
@@ -111,12 +112,10 @@ class LangChainBackend:
         """Get a whole answer."""
         around = sys.exception()
         own = self._write(call)
+        self._loops.enter(own.model)
         try:
             with unheard():
-                message = await renewed(
-                    lambda: own.model.ainvoke(own.messages, NO_CALLBACKS, **own.kwargs),
-                    ignoring=around,
-                )
+                message = await own.model.ainvoke(own.messages, NO_CALLBACKS, **own.kwargs)
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
             self._raise(error, around)
         return self._ending.whole(read_answer(message, text_tool=own.text_tool))
@@ -162,18 +161,10 @@ class LangChainBackend:
         own = self._write(call)
         reader = StreamReader(self._issuer, text_tool=own.text_tool)
         reading = Reading(call.limits)
-        try:
-            with unheard():
-                async with asyncio.timeout(reading.patience_s) as guard:
-                    source, message = await renewed(lambda: _begun(own), ignoring=around)
-        except Exception as error:
-            if isinstance(error, TimeoutError) and guard.expired():
-                raise reading.too_late() from error
-            self._raise(error, around)
+        self._loops.enter(own.model)
+        source = own.model.astream(own.messages, NO_CALLBACKS, **own.kwargs)
         async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
-            while message is not None:
-                if (chunk := reading.chunk(reader.read(message))) is not None:
-                    yield chunk
+            while True:
                 try:
                     with unheard():
                         async with asyncio.timeout(reading.patience_s) as guard:
@@ -184,6 +175,10 @@ class LangChainBackend:
                             break
                         raise reading.too_late() from error
                     self._raise(error, around)
+                if message is None:
+                    break
+                if (chunk := reading.chunk(reader.read(message))) is not None:
+                    yield chunk
         yield self._ending.streamed(reading, reader.end())
 
     def _write(self, call: Call) -> OwnCall:
@@ -218,12 +213,6 @@ class LangChainBackend:
 
     def __repr__(self) -> str:
         return f"LangChainBackend({type(self.model).__name__}: {self._endpoint.model})"
-
-
-async def _begun(own: OwnCall) -> tuple[AsyncIterator[AIMessage], AIMessage | None]:
-    """Begin a stream; give it and its first chunk: only then is its provider asked."""
-    source = own.model.astream(own.messages, NO_CALLBACKS, **own.kwargs)
-    return source, await anext(source, None)
 
 
 def _not_written(said: Any) -> str | None:

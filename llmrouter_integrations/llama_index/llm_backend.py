@@ -20,9 +20,9 @@ from llmrouter_integrations.llama_index.own_call import OwnForm
 from llmrouter_integrations.llama_index.silence import undecorated, unheard, without_listeners
 from llmrouter_integrations.wire.base import Endpoint
 from llmrouter_integrations.wire.sdk_errors import classify_exception
+from llmrouter_integrations.wrapping.dead_loops import Loops
 from llmrouter_integrations.wrapping.one_try import with_one_try
 from llmrouter_integrations.wrapping.reading import Ending, Reading
-from llmrouter_integrations.wrapping.renewal import renewed
 from llmrouter_integrations.wrapping.target import key_of, limited_s
 from llmrouter_integrations.wrapping.worker import OutOfTime, Workers
 
@@ -47,8 +47,7 @@ class LlamaIndexBackend:
 
     The LLM is called from within the decorators that report its calls, so that events are sent
     and tokens counted once, by whoever called the router. It obeys its rate limiter, and is asked
-    once: its own retries are switched off. Only where a connection turns out to be of an event loop
-    that is closed, it is asked again.
+    once: its own retries are switched off.
 
     Time limits: awaited, a call is cut off when its time is up. Called from a thread, it runs in a
     worker (see :mod:`~llmrouter_integrations.wrapping.worker`) and is left. So that it ends then,
@@ -85,6 +84,7 @@ class LlamaIndexBackend:
         self._takes_timeout = kind.takes_timeout
         self._ending = Ending(self._endpoint, tells=kind.tells_reasons)
         self._workers = Workers(name)
+        self._loops = Loops()
 
     def complete(self, call: Call) -> Response:
         """Get a whole answer."""
@@ -96,11 +96,12 @@ class LlamaIndexBackend:
         own = self._write(call, streamed=False)
         if _only_waits(own, "achat", "acomplete"):
             return await asyncio.to_thread(self._complete, call, own)
+        self._loops.enter(own.llm)
         try:
             if self.llm.rate_limiter is not None:
                 await self.llm.rate_limiter.async_acquire()
             with unheard():
-                answer = await renewed(lambda: _ask(own, "achat", "acomplete"), ignoring=around)
+                answer = await _ask(own, "achat", "acomplete")
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
             self._raise(error, around)
         return self._ending.whole(self._read(answer, own))
@@ -118,6 +119,7 @@ class LlamaIndexBackend:
                 async for chunk in chunks:
                     yield chunk
             return
+        self._loops.enter(own.llm)
         reading = Reading(call.limits)
         reader = StreamReader(self._endpoint, self._issuer, text_tool=own.text_tool)
         read: Any = reader.read if own.prompt is None else reader.read_completion
@@ -126,14 +128,11 @@ class LlamaIndexBackend:
                 if self.llm.rate_limiter is not None:
                     await self.llm.rate_limiter.async_acquire()
                 with unheard():
-                    source, answer = await renewed(lambda: _abegun(own), ignoring=around)
+                    source = await _ask(own, "astream_chat", "astream_complete")
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
             self._raise(reading.too_late() if _is_up(guard, error) else error, around)
         async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
-            while answer is not None:
-                new = reading.chunk(read(answer), at_work=reader.is_calling)
-                if new is not None:
-                    yield new
+            while True:
                 try:
                     with unheard():
                         async with asyncio.timeout(reading.patience_s) as guard:
@@ -142,6 +141,11 @@ class LlamaIndexBackend:
                     if _is_up(guard, error) and reader.has_reason:
                         break
                     self._raise(reading.too_late() if _is_up(guard, error) else error, around)
+                if answer is None:
+                    break
+                new = reading.chunk(read(answer), at_work=reader.is_calling)
+                if new is not None:
+                    yield new
         yield self._ending.streamed(reading, reader.end())
 
     def _complete(self, call: Call, own: OwnCall) -> Response:
@@ -272,12 +276,6 @@ def _close_after(chunks: Generator[Chunk], step: asyncio.Future[Chunk | None]) -
         return  # its thread is in it still, and lets it go
     step.exception()  # nobody is left to hear of it
     chunks.close()
-
-
-async def _abegun(own: OwnCall) -> tuple[Any, Any]:
-    """Begin a stream; give it and its first piece: many ask their provider only then."""
-    source = await _ask(own, "astream_chat", "astream_complete")
-    return source, await anext(source, None)
 
 
 def _is_up(guard: asyncio.Timeout, error: Exception) -> bool:

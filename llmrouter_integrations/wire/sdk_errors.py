@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.errors import AttemptError, TimeoutPhase
     from llmrouter_integrations.wire.base import Endpoint
 
-__all__ = ["classify_exception", "is_of_dead_loop"]
+__all__ = ["classify_exception"]
 
 _MOST_LINKS: Final = 12
 
@@ -199,16 +199,6 @@ def _not_sent(
     return errors.UnsupportedParameterError(
         said, parameter=parameter, target=endpoint.name, sent=False
     )
-
-
-def is_of_dead_loop(error: Exception, *, ignoring: BaseException | None = None) -> bool:
-    """Whether an exception comes of a connection whose event loop is closed; nothing was sent.
-
-    Args:
-        error: What was raised.
-        ignoring: As of :func:`classify_exception`.
-    """
-    return any(_DEAD_LOOP in str(link).lower() for link in _links(error, ignoring))
 
 
 def _links(error: BaseException, ignoring: BaseException | None) -> Iterator[BaseException]:
