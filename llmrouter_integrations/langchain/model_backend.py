@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, nullcontext
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from langchain_core._api import LangChainBetaWarning
@@ -20,7 +20,7 @@ from llmrouter_integrations.langchain.from_message import StreamReader, read_ans
 from llmrouter_integrations.langchain.own_call import OwnForm
 from llmrouter_integrations.langchain.silence import NO_CALLBACKS, unheard
 from llmrouter_integrations.wire.base import Endpoint
-from llmrouter_integrations.wire.sdk_errors import classify_exception
+from llmrouter_integrations.wire.sdk_errors import raise_classified
 from llmrouter_integrations.wrapping.one_try import with_one_try
 from llmrouter_integrations.wrapping.reading import Ending, Reading
 from llmrouter_integrations.wrapping.target import key_of, limited_s, named_in
@@ -103,7 +103,7 @@ class LangChainBackend:
         except OutOfTime:
             raise TargetTimeoutError(f"no answer within {seconds:.3g} s", phase="total") from None
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-            self._raise(error, around)
+            raise_classified(error, self._endpoint, ignoring=around)
         return self._ending.whole(read_answer(message, text_tool=own.text_tool))
 
     async def acomplete(self, call: Call) -> Response:
@@ -114,7 +114,7 @@ class LangChainBackend:
             with unheard():
                 message = await own.model.ainvoke(own.messages, NO_CALLBACKS, **own.kwargs)
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-            self._raise(error, around)
+            raise_classified(error, self._endpoint, ignoring=around)
         return self._ending.whole(read_answer(message, text_tool=own.text_tool))
 
     def stream(self, call: Call) -> Iterator[Chunk]:
@@ -142,7 +142,7 @@ class LangChainBackend:
                         break
                     raise reading.too_late() from None
                 except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-                    self._raise(error, around)
+                    raise_classified(error, self._endpoint, ignoring=around)
                 if message is None:
                     break
                 deltas = reader.read(message)
@@ -170,7 +170,7 @@ class LangChainBackend:
                         if reader.has_reason:
                             break
                         raise reading.too_late() from error
-                    self._raise(error, around)
+                    raise_classified(error, self._endpoint, ignoring=around)
                 if message is None:
                     break
                 if (chunk := reading.chunk(reader.read(message))) is not None:
@@ -186,12 +186,6 @@ class LangChainBackend:
         if not self._takes_timeout or own.model.cache or get_llm_cache() is not None:
             return
         own.kwargs.setdefault("timeout", limited_s(own.model, seconds))
-
-    def _raise(self, error: Exception, around: BaseException | None) -> NoReturn:
-        known = classify_exception(error, self._endpoint, ignoring=around)
-        if known is None or known is error:
-            raise error
-        raise known from error
 
     def __reduce__(self) -> tuple[Any, ...]:
         written = dumps(self.model)
