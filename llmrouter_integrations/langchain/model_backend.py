@@ -24,6 +24,7 @@ from llmrouter_integrations.wire.sdk_errors import raise_classified
 from llmrouter_integrations.wrapping.one_try import with_one_try
 from llmrouter_integrations.wrapping.reading import Ending, Reading
 from llmrouter_integrations.wrapping.target import key_of, limited_s, named_in
+from llmrouter_integrations.wrapping.withheld import without_secrets
 from llmrouter_integrations.wrapping.worker import OutOfTime, Workers
 
 if TYPE_CHECKING:
@@ -63,8 +64,9 @@ class LangChainBackend:
     Anthropic, Google, Groq) are given that, but not while a cache is on, of whose key it would be
     part.
 
-    Pickled, it is what LangChain's ``dumps`` writes of the model; the key is found in the
-    environment where it is loaded.
+    Pickled, it is what LangChain's ``dumps`` writes of the model, without what may be a secret (see
+    :mod:`~llmrouter_integrations.wrapping.withheld`); the key is found in the environment where it
+    is loaded.
 
     Args:
         model: The model, as its user has it.
@@ -188,7 +190,7 @@ class LangChainBackend:
         own.kwargs.setdefault("timeout", limited_s(own.model, seconds))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        written = dumps(self.model)
+        written = dumps(without_secrets(self.model))
         lost = _not_written(orjson.loads(written))
         if lost is not None:
             raise pickle.PicklingError(

@@ -6,11 +6,12 @@ import copy
 import json
 import pickle
 from functools import cached_property
+from typing import Any
 
 import pytest
 from langchain_core.load import dumps, load
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from llmrouter_integrations import BoundTarget, Router, RouterConfig, errors
 from llmrouter_integrations.langchain import RoutedChatModel, as_target
@@ -203,6 +204,43 @@ def test_no_key_is_written(keyed):
         str(plain_target(keyed.models[0])),
     ]
     assert not [text for text in everything if KEY in text or "another-key" in text]
+
+
+SECRETIVE = [
+    {"default_headers": {"Authorization": f"Bearer {KEY}"}},
+    {"default_query": {"key": KEY}},
+    {"model_kwargs": {"extra_headers": {"X-Tenant": KEY}}},
+    {"openai_proxy": f"http://me:{KEY}@127.0.0.1:1"},
+]
+
+
+@pytest.mark.parametrize("said", SECRETIVE, ids=lambda said: next(iter(said)))
+def test_nor_is_any_other_secret(said, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "the-key-of-that-place")
+    model = ChatOpenAI(model="gpt-4.1", api_key="short", temperature=0.3, **said)
+    llm = RoutedChatModel(models=[model])
+    written = [pickle.dumps(llm).decode("latin-1"), dumps(llm), str(llm._identifying_params)]
+    assert not [text for text in written if KEY in text]
+    inner = pickle.loads(pickle.dumps(llm)).models[0].backend.model
+    assert inner.temperature == 0.3
+    assert KEY not in str(inner.model_kwargs)
+
+
+def test_nor_by_a_model_that_langchain_cannot_write():
+    class ChatOllama(Plain):
+        client_kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    model = ChatOllama(client_kwargs={"headers": {"Authorization": KEY}})
+    assert KEY in repr(model)
+    assert KEY not in dumps(RoutedChatModel(models=[model]))
+
+
+def test_answers_of_models_that_differ_in_a_header_are_cached_apart():
+    one, same, other = (
+        RoutedChatModel(models=[ChatOpenAI(api_key=KEY, default_headers={"X-Tenant": tenant})])
+        for tenant in ("a", "a", "b")
+    )
+    assert one._get_llm_string() == same._get_llm_string() != other._get_llm_string()
 
 
 def test_a_pickle_makes_the_model_anew(keyed, monkeypatch):
