@@ -1,17 +1,32 @@
-"""The profile of a router: what LangChain may count on, whichever target answers."""
+"""Profiles, LangChain's word for what a model can do: a router's, and those of wrapped models."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from langchain_core.language_models.model_profile import ModelProfile
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from llmrouter_integrations.catalog.model import UNKNOWN_ABILITIES
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from langchain_core.language_models import BaseChatModel
+
+    from llmrouter_integrations.catalog import ModelFacts
     from llmrouter_integrations.routing.target import Target
 
-__all__ = ["common_profile"]
+__all__ = ["common_profile", "profiled"]
+
+_ABILITIES: Final = {
+    "tools": "tool_calling",
+    "structured_output": "structured_output",
+    "temperature": "temperature",
+    "reasoning": "reasoning_output",
+}
+_LIMITS: Final = {"context_window": "max_input_tokens", "max_output": "max_output_tokens"}
+_KINDS: Final = ("text", "image", "audio", "pdf", "video")
 
 
 def common_profile(targets: Sequence[Target]) -> ModelProfile:
@@ -57,6 +72,49 @@ def common_profile(targets: Sequence[Target]) -> ModelProfile:
     }
     known = ModelProfile.__annotations__  # fewer in older versions of langchain-core
     return cast("ModelProfile", {k: v for k, v in said.items() if v is not None and k in known})
+
+
+def profiled(model: BaseChatModel, facts: ModelFacts | None) -> dict[str, Any]:
+    """Give what a model's profile says of it, as fields of a target.
+
+    A profile that its user gave is believed, one that came with its integration only where the
+    catalogue says nothing.
+
+    Args:
+        model: The model.
+        facts: What the catalogue knows of it.
+    """
+    profile: Mapping[str, Any] = getattr(model, "profile", None) or {}
+    if not profile:
+        return {}
+    known = facts.abilities if facts else UNKNOWN_ABILITIES
+    given = profile != _usual_profile(model)
+    abilities: dict[str, Any] = {
+        ability: said
+        for ability, key in _ABILITIES.items()
+        if (said := profile.get(key)) is not None and (given or getattr(known, ability) is None)
+    }
+    inputs = {kind: profile.get(f"{kind}_inputs") for kind in _KINDS}
+    if False in inputs.values() and (given or known.input is None):
+        # one kind denied, the others are taken only if somebody says so
+        abilities["input"] = [
+            kind
+            for kind, said in inputs.items()
+            if (said if said is not None else kind == "text" or known.takes(kind))
+        ]
+    fields: dict[str, Any] = {
+        field: said
+        for field, key in _LIMITS.items()
+        if (said := profile.get(key)) and (given or getattr(facts, field, None) is None)
+    }
+    return fields | ({"abilities": abilities} if abilities else {})
+
+
+def _usual_profile(model: BaseChatModel) -> ModelProfile | None:
+    """Give the profile that the model's integration knows it by."""
+    with suppress(Exception):  # as LangChain does: any integration's
+        return model._resolve_model_profile()  # noqa: SLF001  (what integrations override for this)
+    return None
 
 
 def _all(each: Iterable[bool | None]) -> bool | None:

@@ -90,6 +90,73 @@ def test_price_and_abilities_are_looked_up_by_name():
     assert local.rates.output_usd == 0
 
 
+def target_of(model, **said):
+    (target,) = RoutedChatModel(models=[{"model": model, **said}]).router.targets
+    return target
+
+
+PROFILE = {
+    "max_input_tokens": 8000,
+    "max_output_tokens": 500,
+    "tool_calling": False,
+    "structured_output": True,
+    "image_inputs": False,
+    "audio_inputs": True,
+}
+
+
+@pytest.mark.parametrize("name", ["my-local", "gpt-4.1"])
+def test_the_profile_that_a_user_gives_is_believed(name):
+    model = ChatOpenAI(model=name, api_key=KEY, profile=PROFILE)
+    target = target_of(model)
+    assert (target.context_window, target.max_output, target.max_input) == (8000, 500, None)
+    able = target.abilities
+    assert (able.tools, able.structured_output) == (False, True)
+    assert [able.takes(kind) for kind in ("text", "image", "audio", "video")] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    profile = RoutedChatModel(models=[model]).profile
+    assert (profile["max_input_tokens"], profile["tool_calling"]) == (8000, False)
+
+
+def test_what_is_said_of_the_target_goes_before_its_models_profile():
+    model = ChatOpenAI(model="my-local", api_key=KEY, profile=PROFILE)
+    target = target_of(model, context_window=4000, abilities={"tools": True})
+    assert (target.context_window, target.max_output) == (4000, 500)
+    assert (target.abilities.tools, target.abilities.structured_output) == (True, True)
+
+
+def test_a_profile_that_comes_with_the_integration_fills_gaps_only():
+    class Known(Settable):
+        def _resolve_model_profile(self):
+            return {**PROFILE, "temperature": False}
+
+    catalogued = target_of(told("ChatAnthropic", "anthropic", "claude-haiku-4-5"))
+
+    class Catalogued(Known):
+        def _get_ls_params(self, stop=None, **kwargs):
+            return {"ls_provider": "anthropic", "ls_model_name": "claude-haiku-4-5"}
+
+    target = target_of(Catalogued())
+    assert target.context_window == catalogued.context_window
+    assert target.abilities.tools is True
+    assert target.abilities.takes("image") is True
+    unheard_of = target_of(Known(model="unheard-of"))
+    assert (unheard_of.context_window, unheard_of.abilities.temperature) == (8000, False)
+    assert unheard_of.abilities.tools is False
+
+
+def test_a_long_request_passes_over_a_model_of_a_small_window(simulator):
+    small = Plain(profile={"max_input_tokens": 100})
+    wire = simulator.target("openai", "gpt-4.1")
+    llm = RoutedChatModel(models=[small, wire], policy="ordered")
+    assert llm.invoke("hi").text == "ok"
+    assert llm.invoke("word " * 2000).response_metadata["llmrouter"]["target"] == "openai/gpt-4.1"
+
+
 def test_one_account_is_one_quota_group():
     mine = as_target(ChatOpenAI(model="gpt-4.1", api_key=KEY))
     other = as_target(ChatOpenAI(model="gpt-4.1-mini", api_key="another"), name="other")
