@@ -20,6 +20,7 @@ from llmrouter_integrations.langchain.from_message import StreamReader, read_ans
 from llmrouter_integrations.langchain.own_call import OwnForm
 from llmrouter_integrations.langchain.silence import NO_CALLBACKS, unheard
 from llmrouter_integrations.wire.base import Endpoint
+from llmrouter_integrations.wire.dialects import dialect_of
 from llmrouter_integrations.wire.sdk_errors import raise_classified
 from llmrouter_integrations.wrapping.one_try import with_one_try
 from llmrouter_integrations.wrapping.reading import Ending, Reading
@@ -83,7 +84,8 @@ class LangChainBackend:
         self._said = {"name": name, "provider": provider, "model_id": model_id, "issuer": issuer}
         self._endpoint = Endpoint(name, provider, model_id, base_url="", api_key=key_of(model))
         self._issuer = issuer
-        self._form = OwnForm(with_one_try(model), provider=provider, issuer=issuer)
+        asked = _counting(with_one_try(model), provider, model_id)
+        self._form = OwnForm(asked, provider=provider, issuer=issuer)
         self._takes_timeout = named_in(model, _TAKE_TIMEOUT)
         self._workers = Workers(name)
         self._ending = Ending(self._endpoint, tells=named_in(model, _TELL_REASONS))
@@ -205,6 +207,18 @@ class LangChainBackend:
 
     def __repr__(self) -> str:
         return f"LangChainBackend({type(self.model).__name__}: {self._endpoint.model})"
+
+
+def _counting(model: BaseChatModel, provider: str, model_id: str) -> BaseChatModel:
+    """Have a model of OpenAI's class say what a stream cost, where its user did not decide that.
+
+    It does so by itself at OpenAI only, since some other servers refuse to be asked: those that our
+    own wire does not ask either. An old version of Azure's API does, too.
+    """
+    undecided = getattr(model, "stream_usage", False) is None
+    if undecided and provider != "azure" and dialect_of(provider, model_id).stream_usage:
+        return model.model_copy(update={"stream_usage": True})
+    return model
 
 
 def _not_written(said: Any) -> str | None:
