@@ -16,7 +16,8 @@ def account_of(response: Response) -> dict[str, Any]:
     Returns:
         ``decision_id``, ``target``, ``model``, ``provider``, ``cost_usd`` (dollars; None without
         a price), ``attempts`` (``target``, ``outcome``, ``error`` and ``duration_s`` of each, in
-        order) and, where the target could not take all parameters as asked, ``adjustments``.
+        order); where the provider told no usage, ``usage_estimated``; where the target could not
+        take all parameters as asked, ``adjustments``.
     """
     decision = response.decision
     attempts = response.attempts
@@ -37,6 +38,8 @@ def account_of(response: Response) -> dict[str, Any]:
             for attempt in attempts
         ],
     }
+    if not response.usage.reported:
+        account["usage_estimated"] = True
     if answered is not None and answered.adjustments:
         account["adjustments"] = [
             {"parameter": a.parameter, "action": a.action, "detail": a.detail}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
 
-from llmrouter_integrations.settings import backend_name
+from llmrouter_integrations.settings import backend_name, check_instance
 from llmrouter_integrations.wrapping.withheld import digest_of_withheld, without_secrets
 
 if TYPE_CHECKING:
@@ -23,16 +23,21 @@ def with_models_bound(models: Any) -> Any:
 
     Args:
         models: A model, a mapping whose ``model`` is one, or a list of such and of other targets.
+
+    Raises:
+        ConfigurationError: One is a class, or cannot be a target.
     """
     if isinstance(models, BaseChatModel):
         return _bound(models)
     if isinstance(models, dict):
         model = models.get("model")
         if not isinstance(model, BaseChatModel):
+            check_instance(model, BaseChatModel)
             return models
         return _bound(model, **{name: models[name] for name in models if name != "model"})
     if isinstance(models, list | tuple):
         return [with_models_bound(each) for each in models]
+    check_instance(models, BaseChatModel)
     return models
 
 

@@ -22,6 +22,7 @@ from llmrouter_integrations.langchain.silence import NO_CALLBACKS, unheard
 from llmrouter_integrations.wire.base import Endpoint
 from llmrouter_integrations.wire.dialects import dialect_of
 from llmrouter_integrations.wire.sdk_errors import raise_classified
+from llmrouter_integrations.wrapping.dead_loops import Loops
 from llmrouter_integrations.wrapping.one_try import with_one_try
 from llmrouter_integrations.wrapping.reading import Ending, Reading
 from llmrouter_integrations.wrapping.target import key_of, limited_s, named_in
@@ -88,6 +89,7 @@ class LangChainBackend:
         self._form = OwnForm(asked, provider=provider, issuer=issuer)
         self._takes_timeout = named_in(model, _TAKE_TIMEOUT)
         self._workers = Workers(name)
+        self._loops = Loops()
         self._ending = Ending(self._endpoint, tells=named_in(model, _TELL_REASONS))
 
     def complete(self, call: Call) -> Response:
@@ -114,6 +116,7 @@ class LangChainBackend:
         """Get a whole answer."""
         around = sys.exception()
         own = self._write(call)
+        self._loops.enter(own.model)
         try:
             with unheard():
                 message = await own.model.ainvoke(own.messages, NO_CALLBACKS, **own.kwargs)
@@ -162,6 +165,7 @@ class LangChainBackend:
         own = self._write(call)
         reader = StreamReader(self._issuer, text_tool=own.text_tool)
         reading = Reading(call.limits)
+        self._loops.enter(own.model)
         source = own.model.astream(own.messages, NO_CALLBACKS, **own.kwargs)
         async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
             while True:

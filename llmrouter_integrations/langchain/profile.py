@@ -77,44 +77,44 @@ def common_profile(targets: Sequence[Target]) -> ModelProfile:
 def profiled(model: BaseChatModel, facts: ModelFacts | None) -> dict[str, Any]:
     """Give what a model's profile says of it, as fields of a target.
 
-    A profile that its user gave is believed, one that came with its integration only where the
-    catalogue says nothing.
+    What its user wrote there is believed. The rest is of LangChain's list of models, and counts
+    where the catalogue says nothing: that one knows more, such as a prompt's limit apart from the
+    window's.
 
     Args:
         model: The model.
         facts: What the catalogue knows of it.
     """
     profile: Mapping[str, Any] = getattr(model, "profile", None) or {}
-    if not profile:
-        return {}
+    usual = _usual_profile(model)
     known = facts.abilities if facts else UNKNOWN_ABILITIES
-    given = profile != _usual_profile(model)
+
+    def said(key: str, otherwise: Any) -> Any:
+        value = profile.get(key)
+        return value if otherwise is None or value != usual.get(key) else None
+
+    limits = {field: said(key, getattr(facts, field, None)) for field, key in _LIMITS.items()}
     abilities: dict[str, Any] = {
-        ability: said
-        for ability, key in _ABILITIES.items()
-        if (said := profile.get(key)) is not None and (given or getattr(known, ability) is None)
+        ability: said(key, getattr(known, ability)) for ability, key in _ABILITIES.items()
     }
-    inputs = {kind: profile.get(f"{kind}_inputs") for kind in _KINDS}
-    if False in inputs.values() and (given or known.input is None):
+    inputs = {kind: said(f"{kind}_inputs", known.takes(kind)) for kind in _KINDS}
+    if False in inputs.values():
         # one kind denied, the others are taken only if somebody says so
         abilities["input"] = [
             kind
-            for kind, said in inputs.items()
-            if (said if said is not None else kind == "text" or known.takes(kind))
+            for kind, takes in inputs.items()
+            if (takes if takes is not None else kind == "text" or known.takes(kind))
         ]
-    fields: dict[str, Any] = {
-        field: said
-        for field, key in _LIMITS.items()
-        if (said := profile.get(key)) and (given or getattr(facts, field, None) is None)
-    }
-    return fields | ({"abilities": abilities} if abilities else {})
+    abilities = {ability: able for ability, able in abilities.items() if able is not None}
+    stated = {field: limit for field, limit in limits.items() if limit}
+    return stated | ({"abilities": abilities} if abilities else {})
 
 
-def _usual_profile(model: BaseChatModel) -> ModelProfile | None:
+def _usual_profile(model: BaseChatModel) -> Mapping[str, Any]:
     """Give the profile that the model's integration knows it by."""
     with suppress(Exception):  # as LangChain does: any integration's
-        return model._resolve_model_profile()  # noqa: SLF001  (what integrations override for this)
-    return None
+        return model._resolve_model_profile() or {}  # noqa: SLF001  (what integrations override for this)
+    return {}
 
 
 def _all(each: Iterable[bool | None]) -> bool | None:

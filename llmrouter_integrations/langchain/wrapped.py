@@ -15,6 +15,7 @@ from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.langchain.blocks import ISSUERS
 from llmrouter_integrations.langchain.model_backend import LangChainBackend
 from llmrouter_integrations.langchain.profile import profiled
+from llmrouter_integrations.langchain.with_router import ModelWithRouter
 from llmrouter_integrations.wire import registry
 from llmrouter_integrations.wrapping.target import account_of_key, bound, key_of, served_at
 
@@ -39,12 +40,17 @@ def as_target(model: BaseChatModel, **said: Any) -> BoundTarget:
             user gave it one, and else looked up by the model's name.
 
     Raises:
-        ConfigurationError: It is no chat model, or a field is wrong.
+        ConfigurationError: It is no chat model, it routes already, or a field is wrong.
     """
     if not isinstance(model, BaseChatModel):
         raise ConfigurationError(
             f"a {type(model).__name__} is no chat model: give the model itself, without "
             "bind(...), with_retry(...) or with_fallbacks(...)"
+        )
+    if isinstance(model, ModelWithRouter):
+        raise ConfigurationError(
+            f"a {type(model).__name__} is no target: its tries would multiply with those of the "
+            "router around it. List its models instead, or share its router (router=model.router)"
         )
     provider, model_id, info = _identity(model)
     backend = LangChainBackend(

@@ -48,13 +48,20 @@ class OwnFields(Generic[_Model]):
         model: The model.
         kwargs: Parameter to the call kwarg by which the model takes it where it has no field.
         sets_fields: False for a model that reads its fields only when it is made.
+        held_in: The model's field that holds what it else takes as call kwargs.
     """
 
     def __init__(
-        self, model: _Model, kwargs: Mapping[str, str], *, sets_fields: bool = True
+        self,
+        model: _Model,
+        kwargs: Mapping[str, str],
+        *,
+        sets_fields: bool = True,
+        held_in: str | None = None,
     ) -> None:
         self._model = model
         self._kwargs = kwargs
+        self._held_in = held_in
         self._fields = type(model).model_fields if sets_fields else {}
         self._copies: dict[tuple[tuple[str, str], ...], _Model] = {}
 
@@ -75,6 +82,7 @@ class OwnFields(Generic[_Model]):
             lacking: Parameters it has a place for that this request cannot have, and why.
         """
         update: dict[str, Any] = {}
+        beside: dict[str, Any] = kwargs if self._held_in is None else {}
         for name, fields in _FIELDS.items():
             value = getattr(request, name)
             if value is None or value == ():
@@ -87,9 +95,11 @@ class OwnFields(Generic[_Model]):
             if field is not None and _takes(self._fields[field].annotation, value):
                 update[field] = value
             elif name in self._kwargs:
-                kwargs[self._kwargs[name]] = value
+                beside[self._kwargs[name]] = value
             else:
                 adjustments.append(self.dropped(name))
+        if beside and self._held_in is not None:
+            update[self._held_in] = {**getattr(self._model, self._held_in), **beside}
         return self._copy(update) if update else self._model
 
     def dropped(self, parameter: str) -> Adjustment:

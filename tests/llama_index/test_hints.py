@@ -39,7 +39,7 @@ from llmrouter_integrations import RouterConfig
 from llmrouter_integrations.errors import UnknownHintError
 from llmrouter_integrations.hints import RoutingHints
 from llmrouter_integrations.llama_index import RoutedLLM, hints_for
-from llmrouter_integrations.llama_index.hints import TASK_OF_PROMPT
+from llmrouter_integrations.llama_index.prompts import TASK_OF_PROMPT
 from llmrouter_integrations.messages import TextPart, ToolCallPart
 from llmrouter_integrations.testing import Fault, Reply
 from tests.scripted import ScriptedRouter, answer
