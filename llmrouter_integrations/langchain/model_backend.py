@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, nullcontext
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from langchain_core._api import LangChainBetaWarning
@@ -20,11 +20,13 @@ from llmrouter_integrations.langchain.from_message import StreamReader, read_ans
 from llmrouter_integrations.langchain.own_call import OwnForm
 from llmrouter_integrations.langchain.silence import NO_CALLBACKS, unheard
 from llmrouter_integrations.wire.base import Endpoint
-from llmrouter_integrations.wire.sdk_errors import classify_exception
+from llmrouter_integrations.wire.dialects import dialect_of
+from llmrouter_integrations.wire.sdk_errors import raise_classified
 from llmrouter_integrations.wrapping.dead_loops import Loops
 from llmrouter_integrations.wrapping.one_try import with_one_try
 from llmrouter_integrations.wrapping.reading import Ending, Reading
 from llmrouter_integrations.wrapping.target import key_of, limited_s, named_in
+from llmrouter_integrations.wrapping.withheld import without_secrets
 from llmrouter_integrations.wrapping.worker import OutOfTime, Workers
 
 if TYPE_CHECKING:
@@ -64,8 +66,9 @@ class LangChainBackend:
     Anthropic, Google, Groq) are given that, but not while a cache is on, of whose key it would be
     part.
 
-    Pickled, it is what LangChain's ``dumps`` writes of the model; the key is found in the
-    environment where it is loaded.
+    Pickled, it is what LangChain's ``dumps`` writes of the model, without what may be a secret (see
+    :mod:`~llmrouter_integrations.wrapping.withheld`); the key is found in the environment where it
+    is loaded.
 
     Args:
         model: The model, as its user has it.
@@ -82,7 +85,8 @@ class LangChainBackend:
         self._said = {"name": name, "provider": provider, "model_id": model_id, "issuer": issuer}
         self._endpoint = Endpoint(name, provider, model_id, base_url="", api_key=key_of(model))
         self._issuer = issuer
-        self._form = OwnForm(with_one_try(model), provider=provider, issuer=issuer)
+        asked = _counting(with_one_try(model), provider, model_id)
+        self._form = OwnForm(asked, provider=provider, issuer=issuer)
         self._takes_timeout = named_in(model, _TAKE_TIMEOUT)
         self._workers = Workers(name)
         self._loops = Loops()
@@ -105,7 +109,7 @@ class LangChainBackend:
         except OutOfTime:
             raise TargetTimeoutError(f"no answer within {seconds:.3g} s", phase="total") from None
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-            self._raise(error, around)
+            raise_classified(error, self._endpoint, ignoring=around)
         return self._ending.whole(read_answer(message, text_tool=own.text_tool))
 
     async def acomplete(self, call: Call) -> Response:
@@ -117,7 +121,7 @@ class LangChainBackend:
             with unheard():
                 message = await own.model.ainvoke(own.messages, NO_CALLBACKS, **own.kwargs)
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-            self._raise(error, around)
+            raise_classified(error, self._endpoint, ignoring=around)
         return self._ending.whole(read_answer(message, text_tool=own.text_tool))
 
     def stream(self, call: Call) -> Iterator[Chunk]:
@@ -145,7 +149,7 @@ class LangChainBackend:
                         break
                     raise reading.too_late() from None
                 except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-                    self._raise(error, around)
+                    raise_classified(error, self._endpoint, ignoring=around)
                 if message is None:
                     break
                 deltas = reader.read(message)
@@ -174,7 +178,7 @@ class LangChainBackend:
                         if reader.has_reason:
                             break
                         raise reading.too_late() from error
-                    self._raise(error, around)
+                    raise_classified(error, self._endpoint, ignoring=around)
                 if message is None:
                     break
                 if (chunk := reading.chunk(reader.read(message))) is not None:
@@ -191,14 +195,8 @@ class LangChainBackend:
             return
         own.kwargs.setdefault("timeout", limited_s(own.model, seconds))
 
-    def _raise(self, error: Exception, around: BaseException | None) -> NoReturn:
-        known = classify_exception(error, self._endpoint, ignoring=around)
-        if known is None or known is error:
-            raise error
-        raise known from error
-
     def __reduce__(self) -> tuple[Any, ...]:
-        written = dumps(self.model)
+        written = dumps(without_secrets(self.model))
         lost = _not_written(orjson.loads(written))
         if lost is not None:
             raise pickle.PicklingError(
@@ -213,6 +211,18 @@ class LangChainBackend:
 
     def __repr__(self) -> str:
         return f"LangChainBackend({type(self.model).__name__}: {self._endpoint.model})"
+
+
+def _counting(model: BaseChatModel, provider: str, model_id: str) -> BaseChatModel:
+    """Have a model of OpenAI's class say what a stream cost, where its user did not decide that.
+
+    It does so by itself at OpenAI only, since some other servers refuse to be asked: those that our
+    own wire does not ask either. An old version of Azure's API does, too.
+    """
+    undecided = getattr(model, "stream_usage", False) is None
+    if undecided and provider != "azure" and dialect_of(provider, model_id).stream_usage:
+        return model.model_copy(update={"stream_usage": True})
+    return model
 
 
 def _not_written(said: Any) -> str | None:

@@ -6,27 +6,25 @@ what LangChain itself writes of it, and no key.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.language_models import BaseChatModel
 
+from llmrouter_integrations.catalog import Catalog
 from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.langchain.blocks import ISSUERS
 from llmrouter_integrations.langchain.model_backend import LangChainBackend
+from llmrouter_integrations.langchain.profile import profiled
 from llmrouter_integrations.langchain.with_router import ModelWithRouter
 from llmrouter_integrations.wire import registry
 from llmrouter_integrations.wrapping.target import account_of_key, bound, key_of, served_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from llmrouter_integrations.config import BoundTarget
     from llmrouter_integrations.wire.registry import ProviderInfo
 
 __all__ = ["as_target"]
 
-_LIMITS: Final = {"context_window": "max_input_tokens", "max_output": "max_output_tokens"}
 _ALIASES: Final = {"google_vertexai": "vertex"}
 _BASE_URLS: Final = ("openai_api_base", "anthropic_api_url", "base_url")
 
@@ -38,8 +36,8 @@ def as_target(model: BaseChatModel, **said: Any) -> BoundTarget:
         model: The model, as it would be used by itself. Its own settings hold wherever a request
             says nothing else; its own retries do not.
         **said: Fields of :class:`~llmrouter_integrations.TargetConfig`: ``name``, ``quality``,
-            ``input_usd_per_mtok``, ... What is not said is looked up by the model's name; the
-            limits are those of its ``profile``, where that is its user's own.
+            ``input_usd_per_mtok``, ... What is not said is as the model's ``profile`` says, if its
+            user gave it one, and else looked up by the model's name.
 
     Raises:
         ConfigurationError: It is no chat model, it routes already, or a field is wrong.
@@ -62,31 +60,17 @@ def as_target(model: BaseChatModel, **said: Any) -> BoundTarget:
         model_id=model_id,
         issuer=info.issuer if info else ISSUERS.get(provider, provider),
     )
+    known = profiled(model, Catalog.load().find(provider, model_id))
     if type(model).bind_tools is BaseChatModel.bind_tools:
-        said["abilities"] = {"tools": False, **said.get("abilities", {})}
+        known.setdefault("abilities", {})["tools"] = False
+    if "abilities" in known:
+        said["abilities"] = known["abilities"] | said.get("abilities", {})
     return bound(
         f"{provider}/{model_id}",
         backend,
         account_of_key(provider, key_of(model), _url(model)),
-        _stated_limits(model) | said,
+        known | said,
     )
-
-
-def _stated_limits(model: BaseChatModel) -> dict[str, int]:
-    """Give the limits of a model's profile that its user wrote there.
-
-    The others are of LangChain's list of models, and the catalogue knows more of them: that a
-    prompt is limited apart from the window.
-    """
-    profile: Mapping[str, Any] = getattr(model, "profile", None) or {}
-    usual: Mapping[str, Any] = {}
-    with suppress(Exception):  # LangChain, too, does without where it cannot be had
-        usual = model._resolve_model_profile() or {}  # noqa: SLF001  (what integrations override to say it)
-    return {
-        field: profile[name]
-        for field, name in _LIMITS.items()
-        if profile.get(name) and profile[name] != usual.get(name)
-    }
 
 
 def _identity(model: BaseChatModel) -> tuple[str, str, ProviderInfo | None]:

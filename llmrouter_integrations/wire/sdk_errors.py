@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import orjson
 
 from llmrouter_integrations import errors
 from llmrouter_integrations.http_messages import HttpResponse
 from llmrouter_integrations.wire.classify import classify, classify_payload
-from llmrouter_integrations.wire.scrub import scrub
+from llmrouter_integrations.wire.scrub import holds_key, scrub
 from llmrouter_integrations.wire.sdk_frames import is_the_programs_own, while_writing
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.errors import AttemptError, TimeoutPhase
     from llmrouter_integrations.wire.base import Endpoint
 
-__all__ = ["classify_exception"]
+__all__ = ["classify_exception", "raise_classified"]
 
 _MOST_LINKS: Final = 12
 
@@ -170,6 +170,30 @@ def classify_exception(
     kind = next(kinds, errors.ServerError)
     sent = kind not in (errors.MisconfiguredTargetError, errors.UnsupportedParameterError)
     return kind(_with_class(error, said), target=endpoint.name, sent=sent)
+
+
+def raise_classified(
+    error: Exception, endpoint: Endpoint, *, ignoring: BaseException | None = None
+) -> NoReturn:
+    """Raise the error that an exception of a model object is, or that itself.
+
+    The exception is its cause, for whoever reads the traceback, unless that would show a key.
+
+    Args:
+        error: As of :func:`classify_exception`.
+        endpoint: As of :func:`classify_exception`.
+        ignoring: As of :func:`classify_exception`.
+    """
+    known = classify_exception(error, endpoint, ignoring=ignoring)
+    if known is None or known is error:
+        raise error
+    links = _links(error, ignoring)
+    if not any(holds_key(str(link), endpoint.api_key) for link in links):
+        raise known from error
+    try:
+        raise known from None
+    finally:
+        known.__context__ = None  # some who report errors show that, too
 
 
 def _carried(

@@ -41,7 +41,8 @@ _MOST_COPIES: Final = 32
 class OwnFields(Generic[_Model]):
     """Sets what a request says on a copy of a model, in the fields the model has for it.
 
-    What it does not say is as the model has it. Copies are kept, and share the model's connections.
+    What it does not say is as the model has it. Copies are kept, and share the model's connections:
+    those it has, and those that it or any copy opens when they are first needed.
 
     Args:
         model: The model.
@@ -112,6 +113,8 @@ class OwnFields(Generic[_Model]):
             if len(self._copies) >= _MOST_COPIES:
                 self._copies.clear()
             copy = self._copies[key] = self._model.model_copy(update=update)
+            # not a copy of them: SDKs' clients are often made at the first call, and kept there
+            object.__setattr__(copy, "__pydantic_private__", self._model.__pydantic_private__)
         return copy
 
 

@@ -22,6 +22,7 @@ from llmrouter_integrations import Request, Router, errors
 from llmrouter_integrations.accumulate import ResponseBuilder
 from llmrouter_integrations.dispatch.backend import Call
 from llmrouter_integrations.langchain import RoutedChatModel, as_target
+from llmrouter_integrations.langchain.model_backend import LangChainBackend
 from llmrouter_integrations.langchain.silence import unheard
 from llmrouter_integrations.langchain.to_messages import to_messages
 from llmrouter_integrations.messages import (
@@ -668,6 +669,28 @@ def test_a_streamed_call_that_is_no_json():
 def test_a_stream_that_breaks():
     with pytest.raises(errors.TargetConnectionError):
         folded(Streaming(pieces=[piece("a"), ConnectionResetError("reset")]))
+
+
+@pytest.mark.parametrize(
+    ("provider", "said", "asked"),
+    [
+        ("openai", {}, True),
+        ("vllm", {}, True),
+        ("vllm", {"stream_usage": False}, False),
+        ("mistral", {}, False),  # refuses to be asked, and says it all the same
+    ],
+)
+def test_what_a_stream_cost_is_asked_of_any_server_that_can_be(
+    simulator, chat_openai, provider, said, asked
+):
+    model = chat_openai(base_url=simulator.url(provider), **said)
+    backend = LangChainBackend(
+        model, name="mine", provider=provider, model_id="gpt-4.1", issuer="openai"
+    )
+    assert model.stream_usage is said.get("stream_usage")
+    *_, last = backend.stream(call(Request((SAID,))))
+    assert ("stream_options" in simulator.requests[-1].body) is asked
+    assert last.usage.reported is (asked or provider == "mistral")
 
 
 # -- faults --------------------------------------------------------------------------------------------

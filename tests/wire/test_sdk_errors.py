@@ -6,6 +6,7 @@ from __future__ import annotations
 import http
 import json
 import sysconfig
+import traceback
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,7 @@ import pytest
 
 from llmrouter_integrations import errors
 from llmrouter_integrations.wire.base import Endpoint
-from llmrouter_integrations.wire.sdk_errors import classify_exception
+from llmrouter_integrations.wire.sdk_errors import classify_exception, raise_classified
 
 openai = pytest.importorskip("openai")
 
@@ -412,3 +413,44 @@ def test_a_stream_nobody_read_has_no_body_to_give():
 )
 def test_a_key_is_kept_out(raised):
     assert "secret-key-1234" not in str(named(raised))
+
+
+def told(error):
+    """What is raised in the place of an error, and all that is shown of it."""
+
+    def call():
+        try:
+            raise error
+        except type(error) as raised:
+            raise_classified(raised, ENDPOINT)
+
+    with pytest.raises(Exception) as caught:
+        call()
+    return caught.value, "".join(traceback.format_exception(caught.value))
+
+
+def test_what_led_to_an_error_is_shown_with_it():
+    raised, shown = told(made("ApiError", status_code=500, says="it broke"))
+    assert type(raised) is errors.ServerError
+    assert "ApiError: it broke" in shown
+
+
+@pytest.mark.parametrize("key", ["secret-key-1234", "sk-another0123456789"])
+@pytest.mark.parametrize("depth", [0, 1])
+def test_no_traceback_shows_a_key(key, depth):
+    error = made("ApiError", status_code=401, says=f"Incorrect API key provided: {key}")
+    if depth:
+        outer = RuntimeError("the call failed")
+        outer.__cause__ = error
+        error = outer
+    raised, shown = told(error)
+    assert type(raised) is errors.AuthenticationError
+    assert key not in shown
+    assert raised.__cause__ is raised.__context__ is None
+
+
+def test_what_is_no_targets_fault_is_raised_as_it_is():
+    error = errors.RateLimitedError("slow")
+    assert told(error)[0] is error
+    error = NameError("x")
+    assert told(error)[0] is error
