@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
+from weakref import ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,18 +37,19 @@ class Loops:
     """Sees to it that a model object asks over connections of the running event loop only."""
 
     def __init__(self) -> None:
-        self._last: dict[int, asyncio.AbstractEventLoop] = {}
+        self._last: dict[int, tuple[ref[object], asyncio.AbstractEventLoop]] = {}
 
     def enter(self, model: object) -> None:
         """Drop a model object's idle connections where they may be of a loop that is closed.
 
         What is known of are the pools of httpx, on which nearly all SDKs stand.
         """
-        loop = asyncio.get_running_loop()
-        last = self._last.get(id(model))
+        loop, key = asyncio.get_running_loop(), id(model)
+        _, last = self._last.get(key, (None, None))
         if last is loop:
             return
-        self._last[id(model)] = loop
+        # copies of a model come and go
+        self._last[key] = (ref(model, lambda _: self._last.pop(key, None)), loop)
         if last is None or last.is_closed():
             for client in _clients(model):
                 _drop_idle(client)

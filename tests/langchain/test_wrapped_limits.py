@@ -1,19 +1,19 @@
-"""What wrapped chat models say of their limits, event loops they outlive, and what is no target."""
+"""What wrapped chat models say of their limits, and what is no target."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import logging
 
-import httpx
 import pytest
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 
-from llmrouter_integrations import Router, errors
+from llmrouter_integrations import Request, Router, errors
+from llmrouter_integrations.dispatch.backend import Call
 from llmrouter_integrations.langchain import RoutedChatModel, as_target
+from llmrouter_integrations.messages import Message, TextPart
 from llmrouter_integrations.testing import Reply
+from llmrouter_integrations.transport import Limits
 from tests.langchain_models import Plain
 
 KEY = "a-secret-key-of-mine"
@@ -46,28 +46,22 @@ def test_a_profile_that_langchain_cannot_make_is_none():
     assert as_target(own).context_window == 4096
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("way", ["ainvoke", "astream"])
-def test_a_dead_event_loop_is_no_fault_of_the_provider(simulator, chat_openai, way):
-    client = httpx.AsyncClient()
-    mine = {"model": chat_openai(http_async_client=client), "name": "mine"}
-    wire = simulator.target("anthropic", "claude-haiku-4-5")
-    model = RoutedChatModel(models=[mine, wire], policy="ordered", max_retries=0)
+async def test_the_model_asks_over_connections_of_the_running_loop_only():
+    """What that comes to is told by ``tests/wrapping/test_dead_loops.py``."""
 
-    async def ask(last):
-        if way == "ainvoke":
-            answer = await model.ainvoke("hi")
-        else:
-            pieces = [piece async for piece in model.astream("hi")]
-            answer = next(p for p in reversed(pieces) if "llmrouter" in p.response_metadata)
-        if last:
-            await client.aclose()
-        return [a["outcome"] for a in answer.response_metadata["llmrouter"]["attempts"]]
+    class Noting:
+        entered = []  # noqa: RUF012  (of this test alone)
 
-    for turn in range(3):
-        assert asyncio.run(ask(last=turn == 2)) == ["ok"]
-    assert simulator.calls("gpt-4.1") == 3
-    gc.collect()  # asyncio itself warns of the sockets left open
+        def enter(self, model):
+            self.entered.append(model)
+
+    model = Plain()
+    backend = as_target(model).backend
+    backend._loops = Noting()
+    call = Call(Request((Message("user", (TextPart("hi"),)),)), Limits(5.0, 5.0, 5.0))
+    await backend.acomplete(call)
+    [chunk async for chunk in backend.astream(call)]
+    assert Noting.entered == [model, model]
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace as Record
 
 import httpx
 import pytest
 from pydantic import BaseModel, PrivateAttr
 
 from llmrouter_integrations.wrapping.dead_loops import Loops
+
+
+class Record:
+    def __init__(self, **said):
+        self.__dict__.update(said)
 
 
 class Connection:
@@ -96,3 +100,11 @@ async def test_what_holds_itself_or_has_no_pool_is_no_trouble():
     model.me = model
     model.client = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200)))
     Loops().enter(model)
+
+
+async def test_nothing_is_kept_of_a_model_that_is_gone():
+    loops, model = Loops(), Record()
+    loops.enter(model)
+    assert len(loops._last) == 1
+    del model
+    assert loops._last == {}
