@@ -7,7 +7,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -31,7 +30,7 @@ from llmrouter_integrations.langchain.with_router import ModelWithRouter
 from llmrouter_integrations.messages import Chunk, Request
 from llmrouter_integrations.router import Router
 from llmrouter_integrations.routing.features import estimate_tokens, read_features
-from llmrouter_integrations.settings import read_param
+from llmrouter_integrations.settings import read_param, with_stated
 
 __all__ = ["RoutedChatModel"]
 
@@ -112,11 +111,7 @@ class RoutedChatModel(ModelWithRouter):
         """Part a call's kwargs into what is asked, how to route it, and how to write the answer."""
         form: Form = kwargs.pop(FORM, "blocks" if self.output_version == "v1" else "text")
         hints = kwargs.pop(KWARG, EMPTY).over(_default_hints(self.prefer, self.timeout))
-        model = kwargs.pop("model", None)
-        timeout = kwargs.pop("timeout", None)
-        if model is not None or timeout is not None:
-            said = {"models": (model,) if model else None, "timeout_s": timeout}
-            hints = replace(hints, **{k: v for k, v in said.items() if v is not None})
+        hints = with_stated(hints, kwargs.pop("model", None), kwargs.pop("timeout", None))
         kwargs.pop("stream", None)  # LangChain's own switch
         params = {name: said for name in _PARAMS if (said := getattr(self, name)) is not None}
         if stop is not None:

@@ -75,10 +75,11 @@ class LLMWithRouter(FunctionCallingLLM):
 
     # -- making one ---------------------------------------------------------------------------
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, *positional: Any, **arguments: Any) -> None:
         arguments.pop("class_name", None)  # stands in what LlamaIndex has written down
         known = type(self).model_fields
-        check_arguments("RoutedLLM", arguments, known, "additional_kwargs, as extra_body")
+        elsewhere = "additional_kwargs, as extra_body"
+        check_arguments("RoutedLLM", positional, arguments, known, elsewhere)
         try:
             super().__init__(**arguments)
         except ValidationError as error:
@@ -182,7 +183,8 @@ class LLMWithRouter(FunctionCallingLLM):
         of = (router, self.max_tokens)
         told = self._known
         if told is None or told[0] != of:
-            metadata = common_metadata(router.targets, self.max_tokens)
+            configs = router.config.models or ()
+            metadata = common_metadata(router.targets, configs, self.max_tokens)
             payload = {
                 "class_name": self.class_name(),
                 **metadata.model_dump(),
