@@ -179,7 +179,7 @@ class MessageWriter:
             elif isinstance(part, ReasoningPart):
                 if part.raw.get("type") == "tool_plan":
                     plan.append(part.text)
-                else:
+                elif part.text:
                     blocks.append({"type": "thinking", "thinking": part.text})
             elif isinstance(part, TextPart | RefusalPart):
                 if part.text:
