@@ -37,7 +37,7 @@ from llmrouter_integrations.drill.answers import kind_of_object, kind_of_text, p
 from llmrouter_integrations.drill.leaks import leaks
 from llmrouter_integrations.drill.remote import RemoteStage
 from llmrouter_integrations.drill.results import Spread
-from llmrouter_integrations.drill.rows import FAULTS, chosen
+from llmrouter_integrations.drill.rows import chosen
 from llmrouter_integrations.drill.scene import simulated
 from llmrouter_integrations.drill.stage import key_of, name_of
 
@@ -200,10 +200,16 @@ def rows_for(names: list[str]) -> list[FaultRow]:
     ]
 
 
-async def run(bench: Bench, rows: list[FaultRow], peers: list[type[Any]]) -> list[dict[str, Any]]:
+def cases_of(names: list[str], *, both: bool) -> list[tuple[str, FaultRow, list[int]]]:
+    """Give each fault's name, the fault, and the targets it happens to."""
+    cases = [(row.name, row, [0]) for row in rows_for(names)]
+    return [*cases, (BOTH, chosen(["server-error"])[0], [0, 1])] if both else cases
+
+
+async def run(
+    bench: Bench, cases: list[tuple[str, FaultRow, list[int]]], peers: list[type[Any]]
+) -> list[dict[str, Any]]:
     found = []
-    both = next(row for row in FAULTS if row.name == "server-error")
-    cases = [*[(row.name, row, [0]) for row in rows], (BOTH, both, [0, 1])]
     for name, row, faulty in cases:
         for stream in (False, True):
             for peer in random.sample(peers, len(peers)):
@@ -263,7 +269,7 @@ def main() -> None:
     if arguments.leaks:
         measure_leaks(200 if arguments.smoke else 10_000)
         return
-    requests = 4 if arguments.smoke else arguments.requests
+    requests = 2 if arguments.smoke else arguments.requests
     concurrency = 2 if arguments.smoke else arguments.concurrency
     names = arguments.fault or list(SMOKE if arguments.smoke else TABLE)
     wanted = arguments.peer or [""]
@@ -271,7 +277,7 @@ def main() -> None:
     # one loop for all: ChatOpenAI's cached clients do not outlive the loop they were made in
     with RemoteStage() as stage, asyncio.Runner() as loop:
         bench = Bench(stage, requests, concurrency)
-        found = loop.run(run(bench, rows_for(names), peers))
+        found = loop.run(run(bench, cases_of(names, both=not arguments.smoke), peers))
     print(f"python {platform.python_version()}, {', '.join(versions())}")
     print(f"{requests} requests, {concurrency} at once, after a wave of {concurrency}; ", end="")
     print(f"one call may take {CALL_S:g} s. Answered correctly; calls a request; ", end="")

@@ -16,7 +16,7 @@ from llmrouter_integrations.drill.results import (
     Result,
     Spread,
 )
-from llmrouter_integrations.errors import ConfigurationError
+from llmrouter_integrations.errors import ConfigurationError, NoCandidateError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
@@ -75,7 +75,10 @@ class Drill:
                 yield self._drilled(row, mode)
 
     def _drilled(self, row: FaultRow, mode: Mode) -> Result:
-        faulty = self._faulty(row)
+        try:
+            faulty = self._faulty(row)
+        except NoCandidateError as error:
+            return Result(row.name, mode.name, skipped=str(error))
         names = tuple(target.name for target in faulty)
         if why := self._scene.refuses(row, names, streamed=mode.streamed):
             return Result(row.name, mode.name, names, skipped=why)

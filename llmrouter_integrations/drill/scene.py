@@ -165,10 +165,12 @@ class SimulatedScene:
             settings: Further settings of the configuration.
         """
         name = row.name if row is not None else ""
-        self._stage.play(name, [self._parts[target].number for target in faulty], way)
+        play = self._stage.play(name, [self._parts[target].number for target in faulty], way)
         place = row.way if row is not None and isinstance(row.way, str) else ""
         models = tuple(
-            part.played(self._stage.url(part.provider, place if target in faulty else ""), fields)
+            part.played(
+                self._stage.url(part.provider, place if target in faulty else ""), play, fields
+            )
             for target, part in self._parts.items()
         )
         config = self._config.model_copy(update={**settings, "models": models})
@@ -219,12 +221,12 @@ class _Part:
             target.quota_group or quota_group(provider, target.base_url, key),
         )
 
-    def played(self, base_url: str, fields: Mapping[str, Any]) -> TargetConfig:
+    def played(self, base_url: str, play: int, fields: Mapping[str, Any]) -> TargetConfig:
         """Give the target as it is played: as configured, but for its address and its key."""
         return self.target.model_copy(
             update={
                 "base_url": base_url,
-                "api_key": SecretStr(key_of(self.number)),
+                "api_key": SecretStr(key_of(self.number, play)),
                 "api_key_env": None,
                 "headers": {},
                 "protocol": self.protocol,

@@ -51,6 +51,7 @@ class Integration:
         takes_spelling: Whether it takes a call's arguments as text, too.
         form: Writes the call kwargs that hold an answer to a form.
         form_beside_tools: Whether it can be held to one while tools are on offer.
+        thinking: The field that has it think by a budget.
         is_openai: Whether its call kwargs are the fields of OpenAI's chat completions.
         takes_timeout: Whether ``timeout``, in seconds, is a call kwarg.
         tells_reasons: Whether it says of every answer why it ended. Others are found to when they
@@ -67,6 +68,7 @@ class Integration:
     takes_spelling: bool = False
     form: Callable[[OutputFormat], dict[str, Any]] | None = None
     form_beside_tools: bool = False
+    thinking: str | None = None
     is_openai: bool = False
     takes_timeout: bool = False
     tells_reasons: bool = False
@@ -157,6 +159,7 @@ _INTEGRATIONS: Final[Mapping[str, Integration]] = {
         settings={"top_p": "top_p", "top_k": "top_k", "stop": "stop_sequences"},
         blocks=(*_SPOKEN, ImageBlock, DocumentBlock, CitableBlock, CitationBlock, CachePoint),
         tool_id=anthropic.TOOL_ID,
+        thinking="thinking_dict",
         takes_timeout=True,
         tells_reasons=True,
     ),
@@ -181,6 +184,7 @@ _INTEGRATIONS: Final[Mapping[str, Integration]] = {
         settings_kwarg="inferenceConfig",
         blocks=(*_SPOKEN, ImageBlock, DocumentBlock, CachePoint),
         tool_id=bedrock.TOOL_ID,
+        thinking="thinking",
         tells_reasons=True,
     ),
     "MistralAI": Integration(

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from llama_index.core.llms import CustomLLM
 
@@ -19,7 +19,7 @@ from llmrouter_integrations.llama_index.integrations import integration_of
 from llmrouter_integrations.llama_index.own_call import OwnForm
 from llmrouter_integrations.llama_index.silence import undecorated, unheard, without_listeners
 from llmrouter_integrations.wire.base import Endpoint
-from llmrouter_integrations.wire.sdk_errors import classify_exception
+from llmrouter_integrations.wire.sdk_errors import raise_classified
 from llmrouter_integrations.wrapping.dead_loops import Loops
 from llmrouter_integrations.wrapping.one_try import with_one_try
 from llmrouter_integrations.wrapping.reading import Ending, Reading
@@ -103,7 +103,7 @@ class LlamaIndexBackend:
             with unheard():
                 answer = await _ask(own, "achat", "acomplete")
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-            self._raise(error, around)
+            raise_classified(error, self._endpoint, ignoring=around)
         return self._ending.whole(self._read(answer, own))
 
     def stream(self, call: Call) -> Iterator[Chunk]:
@@ -130,7 +130,8 @@ class LlamaIndexBackend:
                 with unheard():
                     source = await _ask(own, "astream_chat", "astream_complete")
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-            self._raise(reading.too_late() if _is_up(guard, error) else error, around)
+            fault = reading.too_late() if _is_up(guard, error) else error
+            raise_classified(fault, self._endpoint, ignoring=around)
         async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
             while True:
                 try:
@@ -140,7 +141,8 @@ class LlamaIndexBackend:
                 except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
                     if _is_up(guard, error) and reader.has_reason:
                         break
-                    self._raise(reading.too_late() if _is_up(guard, error) else error, around)
+                    fault = reading.too_late() if _is_up(guard, error) else error
+                    raise_classified(fault, self._endpoint, ignoring=around)
                 if answer is None:
                     break
                 new = reading.chunk(read(answer), at_work=reader.is_calling)
@@ -165,7 +167,7 @@ class LlamaIndexBackend:
         except OutOfTime:
             raise TargetTimeoutError(f"no answer within {seconds:.3g} s", phase="total") from None
         except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-            self._raise(error, around)
+            raise_classified(error, self._endpoint, ignoring=around)
         return self._ending.whole(self._read(answer, own))
 
     def _stream(self, call: Call, own: OwnCall) -> Generator[Chunk]:
@@ -197,7 +199,7 @@ class LlamaIndexBackend:
                         break
                     raise reading.too_late() from None
                 except Exception as error:  # noqa: BLE001  (any SDK's; what is not theirs is raised again)
-                    self._raise(error, around)
+                    raise_classified(error, self._endpoint, ignoring=around)
                 if answer is None:
                     break
                 deltas = read(answer)
@@ -220,12 +222,6 @@ class LlamaIndexBackend:
         if own.prompt is not None:
             return read_completion(answer, self._endpoint)
         return read_answer(answer, self._endpoint, self._issuer, text_tool=own.text_tool)
-
-    def _raise(self, error: Exception, around: BaseException | None) -> NoReturn:
-        known = classify_exception(error, self._endpoint, ignoring=around)
-        if known is None or known is error:
-            raise error
-        raise known from error
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise pickle.PicklingError(

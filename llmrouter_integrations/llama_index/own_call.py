@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from llama_index.core.base.llms.generic_utils import messages_to_prompt
-from llama_index.core.base.llms.types import ChatMessage, MessageRole
+from llama_index.core.base.llms.types import ChatMessage, MessageRole, ThinkingBlock
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 
 from llmrouter_integrations.errors import UnsupportedParameterError
@@ -120,6 +120,8 @@ class OwnForm:
             messages = self._add_tools(request, messages, kwargs, changed)
         if request.output is not None:
             messages, text_tool = self._add_form(request.output, messages, kwargs, changed)
+        if self._kind.thinking is not None and _answers_unthought_calls(messages):
+            llm = self._without_thinking(llm, self._kind.thinking, changed)
         said = tuple(changed)
         if self._completes and "tools" not in kwargs:
             if isinstance(asked, CompletionMessages) and messages is asked:
@@ -146,6 +148,16 @@ class OwnForm:
         )
         changed.extend(adjustments)
         return messages
+
+    def _without_thinking(self, llm: LLM, field: str, changed: list[Adjustment]) -> LLM:
+        thinking = getattr(llm, field, None)
+        if not thinking or thinking.get("type") != "enabled":
+            return llm
+        detail = "the tool calls being answered were made without thinking"
+        changed.append(Adjustment("reasoning_effort", "dropped", detail))
+        copy = llm.model_copy(update={field: None})
+        object.__setattr__(copy, "__pydantic_private__", llm.__pydantic_private__)  # its clients
+        return copy
 
     def _add_extra(
         self,
@@ -245,6 +257,18 @@ class OwnForm:
 
 
 _PURPOSE: Final = "Give the final answer, in this form."
+
+
+def _answers_unthought_calls(messages: Sequence[ChatMessage]) -> bool:
+    """Whether results come now of calls that somebody made who does not show his thoughts.
+
+    Claude refuses to think by a budget then.
+    """
+    results = (MessageRole.TOOL, MessageRole.FUNCTION)
+    last = next((message for message in reversed(messages) if message.role not in results), None)
+    if last is None or last is messages[-1] or last.role is not MessageRole.ASSISTANT:
+        return False
+    return not (last.blocks and isinstance(last.blocks[0], ThinkingBlock))
 
 
 def _as_text(llm: LLM, messages: Sequence[ChatMessage]) -> str:

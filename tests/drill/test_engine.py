@@ -79,6 +79,14 @@ def test_a_fault_that_a_protocol_cannot_show_is_skipped_with_the_reason(scene_of
     assert result.passed
 
 
+def test_what_no_target_takes_is_skipped_with_the_reason(stage):
+    unable = {"model": "openai/a", "abilities": {"tools": False}}
+    scene = SimulatedScene(built_in().of([unable]), stage, patience_s=1.0)
+    (result,) = small(scene).run(chosen(["tool-call-malformed"]), MODES[:1])
+    assert result.skipped.startswith("no target can serve this request (openai/a: ")
+    scene.close()
+
+
 # -- that it fails what it should ------------------------------------------------------------
 
 

@@ -14,8 +14,8 @@ from llmrouter_integrations.drill.stage import key_of
 BODY = {"model": "m", "messages": [{"role": "user", "content": "Drill 7: say all of it."}]}
 
 
-def ask(stage, target=0):
-    headers = {"authorization": f"Bearer {key_of(target)}"}
+def ask(stage, target=0, play=0):
+    headers = {"authorization": f"Bearer {key_of(target, play)}"}
     url = f"{stage.url('openai')}/chat/completions"
     return httpx.post(url, json=BODY, headers=headers, trust_env=False, timeout=5)
 
@@ -50,6 +50,15 @@ def test_only_the_faulty_fail_and_playing_counts_anew(either):
     either.play("", [])
     assert either.calls() == {}
     assert ask(either, 0).status_code == 200
+
+
+def test_calls_of_an_earlier_play_that_arrive_late_are_not_counted(either):
+    before = either.play("", [])
+    now = either.play("", [])
+    assert text(ask(either, 0, before)).startswith("t0.7.0 ")
+    assert either.calls() == {}
+    ask(either, 0, now)
+    assert either.calls() == {0: 1}
 
 
 def test_the_ways_of_a_fault_come_in_turn_by_the_requests_number(stage):

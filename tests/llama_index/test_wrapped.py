@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import traceback
 
 import pytest
 from llama_index.core.agent.workflow import FunctionAgent
@@ -168,25 +169,6 @@ def test_a_method_decorated_otherwise_is_called_as_it_is():
             return "as it is"
 
     assert undecorated(Odd(), "chat")(HI) == "as it is"
-
-
-def test_the_rate_limiter_is_obeyed():
-    class Limiter:
-        acquired = 0
-
-        def acquire(self):
-            self.acquired += 1
-
-        async def async_acquire(self):
-            self.acquired += 1
-
-    llm = Answering()
-    object.__setattr__(llm, "rate_limiter", limiter := Limiter())
-    routed([llm]).chat(HI)
-    asyncio.run(routed([llm]).achat(HI))
-    llm.answers.append(answered("ok", delta="ok"))
-    list(routed([llm]).stream_chat(HI))
-    assert limiter.acquired == 3
 
 
 # -- tools, agents, structured output ----------------------------------------------------------------
@@ -521,6 +503,14 @@ async def test_an_unknown_fault_is_the_targets_a_misuse_is_seen(raised, kind):
         backend.complete(call())
     with pytest.raises(kind):
         await backend.acomplete(call())
+
+
+def test_a_key_that_a_provider_repeats_is_not_in_the_traceback(simulator, llm_at):
+    simulator.script(WRAPPED, Fault.status(401, message="Incorrect API key: sk-VERY-SECRET-KEY"))
+    llm = RoutedLLM(models=[llm_at(api_key="sk-VERY-SECRET-KEY")], max_retries=0)
+    with pytest.raises(errors.AllTargetsFailed) as caught:
+        llm.chat(HI)
+    assert "VERY-SECRET" not in "".join(traceback.format_exception(caught.value))
 
 
 # -- what it is called, written down -------------------------------------------------------------------

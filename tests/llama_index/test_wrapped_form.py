@@ -15,6 +15,7 @@ from llama_index.core.base.llms.types import (
     ImageBlock,
     MessageRole,
     TextBlock,
+    ThinkingBlock,
     ToolCallBlock,
 )
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
@@ -349,6 +350,41 @@ def test_geminis_signatures_go_back_beside_their_blocks():
     assert given[1].additional_kwargs == {"thought_signatures": [None, b"sig"]}
     _, given, _, _ = ask(named("Anthropic")(), *history)
     assert given[1].additional_kwargs == {}
+
+
+class Anthropic(Answering):
+    thinking_dict: dict | None = None
+
+
+BUDGET = {"type": "enabled", "budget_tokens": 1024}
+
+
+@pytest.mark.parametrize(
+    ("thinking", "history", "left"),
+    [
+        (BUDGET, [*HI, step(), result()], None),
+        (BUDGET, [*HI, step(), result(), *HI], BUDGET),
+        (BUDGET, HI, BUDGET),
+        ({"type": "adaptive"}, [*HI, step(), result()], {"type": "adaptive"}),
+    ],
+)
+def test_calls_made_without_thinking_are_answered_without(thinking, history, left):
+    llm = Anthropic(thinking_dict=thinking)
+    answer = RoutedLLM(models=[llm]).chat(history)
+    asked, _, _ = llm.asked[-1]
+    assert asked.thinking_dict == left
+    assert llm.thinking_dict == thinking
+    told = answer.raw["llmrouter"].get("adjustments", [])
+    assert [a["parameter"] for a in told] == (["reasoning_effort"] if left is None else [])
+
+
+def test_calls_made_in_thought_are_answered_in_thought():
+    thought = ThinkingBlock(content="hm", additional_information={"signature": "s"})
+    own = step()
+    own.blocks.insert(0, thought)
+    llm = Anthropic(thinking_dict=BUDGET)
+    RoutedLLM(models=[llm]).chat([*HI, own, result()])
+    assert llm.asked[-1][0].thinking_dict == BUDGET
 
 
 def test_a_tool_of_the_vendors_own_is_offered_beside_others():

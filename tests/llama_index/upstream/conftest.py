@@ -17,10 +17,13 @@ from llama_index.core.llms.mock import MockFunctionCallingLLM
 
 from llmrouter_integrations.llama_index import RoutedLLM
 
+RESTLESS = {"cooldown_s": 0.001, "max_cooldown_s": 0.001}
+"""A mock that only ever gives empty answers is no target that must rest."""
+
 
 def routed(kind, *args, **said):
     # without retries: a mock that answers by a script must be asked once for each answer
-    return RoutedLLM(models=[kind(*args, **said)], max_retries=0)
+    return RoutedLLM(models=[kind(*args, **said)], config=RESTLESS, max_retries=0)
 
 
 @pytest.fixture(params=["bare", "routed"], autouse=True)

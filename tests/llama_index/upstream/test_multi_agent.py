@@ -136,7 +136,7 @@ async def test_an_empty_answer_of_the_first_agent_ends_the_run():
 async def test_an_empty_answer_is_told_to_the_model_until_all_steps_are_taken():
     workflow = office(calculator(), desk(HAND_OVER))
     memory = ChatMemoryBuffer.from_defaults()
-    handler = workflow.run(user_msg="Add 5 and 3.", memory=memory, max_iterations=4)
+    handler = workflow.run(user_msg="Add 5 and 3.", memory=memory)
     events = [event async for event in handler.stream_events()]
     with pytest.raises(WorkflowRuntimeError, match="Max iterations"):
         await handler

@@ -22,6 +22,8 @@ from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import Context
 from llama_index.core.workflow.errors import WorkflowRuntimeError
 
+from llmrouter_integrations.llama_index import RoutedLLM
+
 pytestmark = [  # LlamaIndex's own: its workflows look at every attribute of an agent
     pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning"),
     pytest.mark.filterwarnings("ignore:is_running called from within a step"),
@@ -89,6 +91,10 @@ async def run(agent, said="Add 5 and 3.", **options):
 
 def told(events):
     return [event.input[-1].content or "" for event in events if isinstance(event, AgentInput)]
+
+
+async def test_the_mode_is_what_it_says(mode):
+    assert isinstance(llm(says("x")), RoutedLLM) == (mode == "routed")
 
 
 # -- agents that call functions ------------------------------------------------------------------
