@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
     from llmrouter_integrations.evaluation.datasets import LabelledTable
 
-__all__ = ["Predictor", "Trainer"]
+__all__ = ["Predictor", "Trainer", "default_trainer"]
 
 
 class Predictor(Protocol):
     """Predicts how good each model's answer would be."""
 
-    models: tuple[str, ...]
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The order of the columns of what it predicts."""
+        ...
 
     def predict(
         self, prompts: Sequence[str], tasks: Sequence[str | None] | None = None
@@ -41,3 +44,10 @@ class Trainer(Protocol):
     def __call__(self, table: LabelledTable) -> Predictor:
         """Train on every row of the table; a quality of NaN is an unlabelled answer."""
         ...
+
+
+def default_trainer() -> Trainer:
+    """Give the trainer that is measured where no other is named."""
+    from llmrouter_integrations.evaluation.baselines import train_on_length
+
+    return train_on_length

@@ -1,0 +1,62 @@
+"""Other ways to ask the same, by rule: what a router should not be moved by.
+
+The rules are deliberately mild. Paraphrases made by people or models may be given instead.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["PARAPHRASES"]
+
+_SYNONYMS = {
+    "how many": "what number of",
+    "how much": "what amount of",
+    "calculate": "compute",
+    "compute": "calculate",
+    "find": "determine",
+    "determine": "find",
+    "write": "compose",
+    "create": "make",
+    "explain": "describe",
+    "describe": "explain",
+    "which of the following": "which one of these",
+    "what is": "what's",
+    "choose": "pick",
+    "select": "choose",
+    "total": "overall",
+    "each": "every",
+    "begin": "start",
+    "buy": "purchase",
+    "buys": "purchases",
+    "big": "large",
+    "also": "additionally",
+    "so": "therefore",
+    "but": "however",
+}
+_SYNONYM = re.compile(rf"\b(?:{'|'.join(_SYNONYMS)})\b", re.IGNORECASE)
+_TYPOGRAPHY = str.maketrans({"'": "\u2019", "-": "\u2013", '"': "\u201d"})
+
+
+def _reword(text: str) -> str:
+    def swap(found: re.Match[str]) -> str:
+        old = found[0]
+        new = _SYNONYMS[old.lower()]
+        return new.capitalize() if old[0].isupper() else new
+
+    return _SYNONYM.sub(swap, text)
+
+
+PARAPHRASES: Mapping[str, Callable[[str], str]] = {
+    "layout": lambda text: "  " + text.replace("\n", "\n\n").replace(". ", ".  ") + " \n",
+    "typography": lambda text: text.translate(_TYPOGRAPHY),
+    "case": str.lower,
+    "courtesy": lambda text: f"Hello! Could you please help me with this?\n\n{text}\n\nThank you!",
+    "frame": lambda text: f"Question: {text}\nAnswer:",
+    "wording": _reword,
+}
+"""Kind of paraphrase to what makes it."""
