@@ -112,7 +112,8 @@ def _means(table: LabelledTable) -> NDArray[np.float64]:
     counts = known.sum(axis=0)
     sums = np.where(known, table.quality, 0.0).sum(axis=0)
     overall = sums.sum() / max(counts.sum(), 1)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), overall)
+    means: NDArray[np.float64] = np.where(counts > 0, sums / np.maximum(counts, 1), overall)
+    return means
 
 
 def _mean_costs(table: LabelledTable) -> NDArray[np.float64]:

@@ -21,12 +21,12 @@ class Reliability(NamedTuple):
     Attributes:
         predicted: Mean prediction.
         actual: Mean of what came of it.
-        count: How many.
+        answers: How many.
     """
 
     predicted: NDArray[np.float64]
     actual: NDArray[np.float64]
-    count: NDArray[np.float64]
+    answers: NDArray[np.float64]
 
 
 class Calibration:

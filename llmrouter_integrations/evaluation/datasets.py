@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from llmrouter_integrations.evaluation.reading import Rows
 
@@ -76,7 +76,7 @@ class LabelledTable:
         """What the rows are grouped by: their tasks, else their domains, else nothing."""
         return self.tasks if self.tasks is not None else self.domains
 
-    def rows(self, index: NDArray[Any] | Sequence[int]) -> LabelledTable:
+    def rows(self, index: ArrayLike) -> LabelledTable:
         """Give some of the rows, by number or by a mask of booleans, in the order asked."""
         chosen = np.arange(len(self))[np.asarray(index)]
 

@@ -36,12 +36,14 @@ def choices(
         Each prompt's model, by number. Ties go to the cheaper.
     """
     if cost is None:
-        return np.argmax(quality, axis=1)
-    if math.isinf(knob):
-        return np.argmin(cost, axis=1)
-    worth = quality - knob * cost
-    best = worth.max(axis=1, keepdims=True)
-    return np.argmin(np.where(worth >= best - _TIE, cost, np.inf), axis=1)
+        chosen = quality.argmax(axis=1)
+    elif math.isinf(knob):
+        chosen = cost.argmin(axis=1)
+    else:
+        worth = quality - knob * cost
+        best = worth.max(axis=1, keepdims=True)
+        chosen = np.where(worth >= best - _TIE, cost, np.inf).argmin(axis=1)
+    return np.asarray(chosen, np.int64)
 
 
 def settings(quality: NDArray[np.float64], cost: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,10 +14,26 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SHARES", "PairRanking", "apgr", "cpt"]
+__all__ = ["SHARES", "PairRanking", "apgr", "cpt", "rank_within"]
 
 SHARES = np.linspace(0.0, 1.0, 11)
 """Shares of calls to the strong model at which the curve is read."""
+
+
+def rank_within(score: NDArray[np.float64], parts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Give each score's rank among those of its part, 0..1; equal scores get their mean rank.
+
+    Scores of routers that were trained on different rows do not compare: where a part has few
+    prompts that need the strong model, the others have more, and the router trained on those
+    scores higher. (Pooled as they are, a router that knows nothing comes out below chance.)
+    """
+    ranks = np.empty(len(score))
+    for part in np.unique(parts):
+        mine = np.flatnonzero(parts == part)
+        _, place, counts = np.unique(score[mine], return_inverse=True, return_counts=True)
+        ends = np.cumsum(counts)
+        ranks[mine] = ((2 * ends - counts) / (2 * len(mine)))[place]
+    return ranks
 
 
 class PairRanking:
@@ -57,7 +73,7 @@ class PairRanking:
         gap = gained[-1]
         if abs(gap) < 1e-12 * max(1.0, calls[-1]):
             return np.full(len(SHARES), np.nan)
-        return np.interp(SHARES * calls[-1], calls, gained) / gap
+        return np.asarray(np.interp(SHARES * calls[-1], calls, gained) / gap)
 
 
 def apgr(pgr: NDArray[np.float64]) -> float:
