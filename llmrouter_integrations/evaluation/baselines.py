@@ -34,6 +34,8 @@ class Contender:
             something.
         fixed: Whether it always takes its highest prediction, whatever the costs.
         knows_tasks: Whether it is told each row's task.
+        at_random: Whether its order of the prompts is chance: what depends on the order alone is
+            then given as expected over all orders.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Contender:
     probabilities: bool = True
     fixed: bool = False
     knows_tasks: bool = False
+    at_random: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,13 @@ def train_on_length(table: LabelledTable) -> Predictor:
 
 
 BASELINES: tuple[Contender, ...] = (
-    Contender("random", "Random", lambda table: _Noise(table.models), probabilities=False),
+    Contender(
+        "random",
+        "Random",
+        lambda table: _Noise(table.models),
+        probabilities=False,
+        at_random=True,
+    ),
     Contender("prompt_length", "Prompt length", train_on_length),
     Contender(
         "cheapest",

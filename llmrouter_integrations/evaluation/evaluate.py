@@ -279,8 +279,7 @@ def _result(
         truth,
         trial.quality,
         truth.cost if sees_labels else expected,
-        probabilities=who.probabilities,
-        fixed=who.fixed,
+        who=who,
         resamples=options.resamples,
         seed=options.seed,
     )

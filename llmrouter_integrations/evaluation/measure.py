@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +16,14 @@ from llmrouter_integrations.evaluation.pair import PairRanking, apgr, cpt, rank_
 from llmrouter_integrations.routing.presets import PRESETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from llmrouter_integrations.evaluation.baselines import Contender
     from llmrouter_integrations.hints import Prefer
+
+    Replicates = dict[str, NDArray[np.float64]]
 
 __all__ = ["POLICIES", "Measured", "Truth", "measure"]
 
@@ -56,13 +60,12 @@ class Measured:
 
     Attributes:
         figures: Name to the figure on the rows as they are, NaN where it is not defined, and its
-            replicates.
+            replicates. Of a preset: ``quality@<preset>`` and so on.
         pgr: Performance gap recovered at each share of strong calls; None without a pair.
         points: Costs and qualities over the knob; None without costs.
         hull: Their hull, with the cheapest model.
         reliability: Of its predictions, where they claim to be qualities.
         knob: The setting it is operated at.
-        policies: Preset to cost and quality at it; empty where costs are not dollars.
     """
 
     figures: dict[str, tuple[float, NDArray[np.float64]]]
@@ -71,7 +74,6 @@ class Measured:
     hull: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
     reliability: Reliability | None = None
     knob: float = 0.0
-    policies: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def measure(
@@ -79,8 +81,7 @@ def measure(
     quality: NDArray[np.float64],
     cost: NDArray[np.float64] | None,
     *,
-    probabilities: bool,
-    fixed: bool,
+    who: Contender,
     resamples: int,
     seed: int,
 ) -> Measured:
@@ -90,58 +91,50 @@ def measure(
         truth: What really came of every answer.
         quality: What the router expected of each, rows by models.
         cost: What it expected each to cost; None: not known.
-        probabilities: Whether its expectations claim to be qualities of 0..1.
-        fixed: Whether it takes its highest expectation whatever the costs.
+        who: The router.
         resamples: Draws of the bootstrap.
         seed: Of the draws: the same for routers that are to be compared.
     """
     rows = np.arange(len(quality))
-    operating, policies = _settings(truth, quality, cost, fixed=fixed)
-    chosen = {
-        "quality_best": knob.choices(quality, None if fixed else cost, 0.0),
-        "quality": knob.choices(quality, None if fixed else cost, operating),
-    }
-    meters: list[Callable[[NDArray[np.float64]], dict[str, NDArray[np.float64]]]] = []
-    plain = {name: truth.quality[rows, picked] for name, picked in chosen.items()}
-    if truth.cost is not None:
-        plain["cost"] = truth.cost[rows, chosen["quality"]]
-    meters.append(lambda block: {n: block @ v / len(rows) for n, v in plain.items()})
+    given = None if who.fixed else cost
+    operating, settings = _settings(truth, quality, given)
+    plain = {"quality_best": truth.quality[rows, knob.choices(quality, given, 0.0)]}
+    spent = []
+    for place, setting in settings.items():
+        chosen = knob.choices(quality, given, setting)
+        plain[f"quality{place}"] = truth.quality[rows, chosen]
+        if truth.cost is not None:
+            plain[f"cost{place}"] = truth.cost[rows, chosen]
+            spent.append(place)
 
-    ranking = None
+    def over_rows(block: NDArray[np.float64]) -> Replicates:
+        told = {name: block @ each / len(rows) for name, each in plain.items()}
+        for place in spent if truth.in_dollars else ():
+            each = zip(told[f"quality{place}"], told[f"cost{place}"], strict=True)
+            told[f"arena{place}"] = np.array([curve.arena_score(q, 1000 * usd) for q, usd in each])
+        return told
+
+    meters: list[Callable[[NDArray[np.float64]], Replicates]] = [over_rows]
+    ranking = turned = calibration = None
     if truth.pair is not None:
-        strong, weak = truth.pair
-        score = quality[:, strong] - quality[:, weak]
-        if truth.parts is not None:
-            score = rank_within(score, truth.parts)
-        ranking = PairRanking(score, truth.quality[:, strong], truth.quality[:, weak])
-        meters.append(lambda block: _over_pair(ranking, block))
-    turned = None
+        ranking = _ranking(truth, truth.pair, quality, who)
+        meters.append(partial(_over_pair, ranking))
     if truth.cost is not None and cost is not None:
-        turned = _Turned(truth.quality, truth.cost, quality, cost, fixed=fixed)
+        turned = _Turned(truth.quality, truth.cost, quality, cost, fixed=who.fixed)
         meters.append(turned.over)
-    calibration = None
-    if probabilities:
+    if who.probabilities:
         calibration = Calibration(np.clip(quality, 0.0, 1.0), truth.quality)
         meters.append(lambda block: {"ece": calibration.error(block)})
 
-    def read(block: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        told: dict[str, NDArray[np.float64]] = {}
+    values = {name: v for meter in meters for name, v in meter(np.ones((1, len(rows)))).items()}
+    replicates: dict[str, list[NDArray[np.float64]]] = {name: [] for name in values}
+    for block in draws(len(rows), resamples, seed):
         for meter in meters:
-            told.update(meter(block))
-        if truth.in_dollars:
-            each = zip(told["quality"], told["cost"], strict=True)
-            told["arena"] = np.array([curve.arena_score(q, 1000 * usd) for q, usd in each])
-        return told
-
-    as_is = np.ones((1, len(rows)))
-    values = read(as_is)
-    blocks = [read(block) for block in draws(len(rows), resamples, seed)]
+            for name, figures in meter(block).items():
+                replicates[name].append(figures)
     return Measured(
         figures={
-            name: (
-                float(value[0]),
-                np.concatenate([np.empty(0), *(block[name] for block in blocks)]),
-            )
+            name: (float(value[0]), np.concatenate([np.empty(0), *replicates[name]]))
             for name, value in values.items()
         },
         pgr=None if ranking is None else ranking.pgr(),
@@ -149,33 +142,37 @@ def measure(
         hull=None if turned is None else turned.hull(),
         reliability=None if calibration is None else calibration.reliability(),
         knob=operating,
-        policies={
-            name: _at(truth, rows, knob.choices(quality, None if fixed else cost, setting))
-            for name, setting in policies.items()
-        },
     )
 
 
 def _settings(
-    truth: Truth,
-    quality: NDArray[np.float64],
-    cost: NDArray[np.float64] | None,
-    *,
-    fixed: bool,
+    truth: Truth, quality: NDArray[np.float64], cost: NDArray[np.float64] | None
 ) -> tuple[float, dict[str, float]]:
-    """Give the knob's setting to operate at, and one for each preset. No label is looked at."""
-    if cost is None or fixed:
-        return 0.0, {}
-    if truth.in_dollars:
-        policies: dict[str, float] = {p: 1.0 / PRESETS[p].value_usd for p in POLICIES}
-        return policies[_OPERATING], policies
-    return knob.middle(quality, cost), {}
+    """Give the setting to operate at, and all that are looked at, by what their figures end in.
+
+    No label is looked at.
+    """
+    if cost is None:
+        return 0.0, {"": 0.0}
+    if not truth.in_dollars:
+        setting = knob.middle(quality, cost)
+        return setting, {"": setting}
+    # a preset's price of quality is the knob, turned over
+    presets = {f"@{name}": 1.0 / PRESETS[name].value_usd for name in POLICIES}
+    operating = presets[f"@{_OPERATING}"]
+    return operating, {"": operating, **presets}
 
 
-def _at(truth: Truth, rows: NDArray[np.int64], chosen: NDArray[np.int64]) -> tuple[float, float]:
-    if truth.cost is None:
-        raise ValueError("presets need costs")
-    return float(truth.cost[rows, chosen].mean()), float(truth.quality[rows, chosen].mean())
+def _ranking(
+    truth: Truth, pair: tuple[int, int], quality: NDArray[np.float64], who: Contender
+) -> PairRanking:
+    strong, weak = pair
+    score = quality[:, strong] - quality[:, weak]
+    if who.at_random:
+        score = np.zeros(len(score))
+    elif truth.parts is not None:
+        score = rank_within(score, truth.parts)
+    return PairRanking(score, truth.quality[:, strong], truth.quality[:, weak])
 
 
 def _over_pair(ranking: PairRanking, block: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -225,7 +222,7 @@ class _Turned:
     def hull(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return curve.hull(self._cost.mean(axis=1), self._quality.mean(axis=1))
 
-    def over(self, block: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    def over(self, block: NDArray[np.float64]) -> Replicates:
         each = zip(
             block @ self._cost.T / block.shape[1],
             block @ self._quality.T / block.shape[1],
