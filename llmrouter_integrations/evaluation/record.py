@@ -114,9 +114,11 @@ def _router(result: Result) -> dict[str, Any]:
 
 
 def _plain(figures: Mapping[str, Figure]) -> dict[str, Any]:
-    """Give figures as plain numbers, and their intervals beside them under the same names."""
+    """Give figures as plain numbers, and beside them the intervals of those that have one."""
     intervals = {
-        name: [found.low, found.high] for name, found in figures.items() if found != _NOWHERE
+        name: [found.low, found.high]
+        for name, found in figures.items()
+        if found.low is not None or found.high is not None
     }
     return {**{name: found.value for name, found in figures.items()}, "intervals": intervals}
 
