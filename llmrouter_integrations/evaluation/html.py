@@ -163,8 +163,11 @@ def _curves(evaluation: Evaluation) -> list[str]:
         if not result.contender.fixed:
             plot.series.append(Series(title, hull[0], hull[1], colour, dashed=not tested))
         if tested:
-            plot.series.append(Series("", *points, colour, line=False, dots=3))
+            plot.series.insert(0, Series("", *points, colour, line=False, dots=3))
         measured = result.measured.figures
+        if result.contender.name == "single_models":
+            pareto.series.append(Series(title, *hull, colour, dashed=True))
+            continue
         tip = f"{title}: {measured['cost'][0]:.4g}, {measured['quality'][0]:.4g}"
         pareto.series.append(
             Series(
@@ -172,9 +175,6 @@ def _curves(evaluation: Evaluation) -> list[str]:
             )
         )
     plot.series.append(singles)
-    frontier = evaluation.results["single_models"].measured.hull
-    if frontier is not None:
-        pareto.series.insert(0, Series("Hull of single models", *frontier, "#999", dashed=True))
     pareto.series.append(singles)
     return [
         "<h2>Cost and quality</h2>",

@@ -34,6 +34,7 @@ _LEGEND_ROW = 18
 _LEGEND_COLUMN = 236
 _TICKS = 5
 _LOG_RANGE = 20.0
+_CHARACTER, _LINE = 6.0, 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Plot:
         x_name: What the one axis shows.
         y_name: What the other shows.
         log_x: Whether the x axis is logarithmic, where the data spread widely and above 0.
-        series: What is drawn, the last on top.
+        series: What is drawn, the first on top.
         y_range: Ends of the y axis; None: the data's.
     """
 
@@ -103,8 +104,9 @@ class Plot:
             f'<text transform="translate(14,{middle:.1f}) rotate(-90)" text-anchor="middle">'
             f"{escape(self.y_name)}</text>"
         )
-        for one in self.series:
-            parts += _drawn(one, across, up)
+        free = _Labels()
+        for one in reversed(self.series):
+            parts += _drawn(one, across, up, free)
         for place, one in enumerate(named):
             x = _LEFT + (place % columns) * _LEGEND_COLUMN
             y = _HEIGHT + (place // columns) * _LEGEND_ROW + 6
@@ -138,11 +140,35 @@ class _Axis:
             self.ticks = [step * n for n in range(first, math.floor(high / step + 1e-9) + 1)]
         margin = (high - low) * 0.03
         self._low, self._high = low - margin, high + margin
-        self.ticks = [tick for tick in self.ticks if 0 <= self.share(tick) <= 1]
+        self.ticks = [tick for tick in self.ticks if 0 <= self._place(tick) <= 1]
+
+    def _place(self, value: float) -> float:
+        figure = math.log10(max(value, 1e-300)) if self._log else value
+        return (figure - self._low) / (self._high - self._low)
 
     def share(self, value: float) -> float:
-        place = math.log10(max(value, 1e-300)) if self._log else value
-        return min(max((place - self._low) / (self._high - self._low), 0.0), 1.0)
+        return min(max(self._place(value), 0.0), 1.0)
+
+
+class _Labels:
+    """Puts labels beside their points, a little up or down where others stand already."""
+
+    def __init__(self) -> None:
+        self._taken: list[tuple[float, float, float]] = []
+
+    def put(self, x: float, y: float, words: str) -> str:
+        width = len(words) * _CHARACTER
+        left = x + width + 7 > _WIDTH - _RIGHT  # no room to the right of the point
+        start = x - 7 - width if left else x + 7
+        for step in (0, -1, 1, -2, 2, -3, 3):
+            middle = y + step * _LINE
+            if not any(
+                abs(middle - other) < _LINE and start < end and begin < start + width
+                for begin, end, other in self._taken
+            ):
+                break
+        self._taken.append((start, start + width, middle))
+        return _text(x + (-7 if left else 7), middle + 3, words, "end" if left else "start")
 
 
 def _x(axis: _Axis, value: float) -> float:
@@ -169,7 +195,7 @@ def _grid_y(axis: _Axis, tick: float) -> str:
     return line + _text(_LEFT - 6, y + 4, f"{tick:.4g}", "end")
 
 
-def _drawn(one: Series, across: _Axis, up: _Axis) -> list[str]:
+def _drawn(one: Series, across: _Axis, up: _Axis, free: _Labels) -> list[str]:
     places = [(_x(across, x), _y(up, y)) for x, y in zip(one.x, one.y, strict=True)]
     parts = []
     if one.line and len(places) > 1:
@@ -186,9 +212,5 @@ def _drawn(one: Series, across: _Axis, up: _Axis) -> list[str]:
                 f"<title>{escape(tip)}</title></circle>"
             )
         if one.labels:
-            # near the right edge a label stands to the left of its point
-            left = x > _WIDTH * 0.72
-            parts.append(
-                _text(x + (-7 if left else 7), y + 3, one.labels[place], "end" if left else "start")
-            )
+            parts.append(free.put(x, y, one.labels[place]))
     return parts
