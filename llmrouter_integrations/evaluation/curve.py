@@ -14,7 +14,15 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ARENA_CHEAPEST_USD", "ARENA_DEAREST_USD", "aiq", "arena_score", "cost_to_reach", "hull"]
+__all__ = [
+    "ARENA_CHEAPEST_USD",
+    "ARENA_DEAREST_USD",
+    "aiq",
+    "along",
+    "arena_score",
+    "cost_to_reach",
+    "hull",
+]
 
 ARENA_CHEAPEST_USD = 0.0044
 ARENA_DEAREST_USD = 200.0
@@ -48,6 +56,27 @@ def hull(
         kept.append((x, y))
     xs, ys = zip(*kept, strict=True)
     return np.array(xs), np.array(ys)
+
+
+def undominated(cost: NDArray[np.float64], quality: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Mark the points that no other beats at the same cost or less: the Pareto frontier."""
+    mine = np.zeros(len(cost), np.bool_)
+    best = -math.inf
+    for place in np.lexsort((-quality, cost)):
+        if quality[place] > best:
+            best = float(quality[place])
+            mine[place] = True
+    return mine
+
+
+def along(
+    cost: NDArray[np.float64], quality: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give more points of a hull, for drawing: on a logarithmic axis its straight lines bend."""
+    if cost[0] <= 0 or len(cost) < 2:
+        return cost, quality
+    more = np.union1d(cost, np.geomspace(cost[0], cost[-1], 100))
+    return more, np.interp(more, cost, quality)
 
 
 def aiq(

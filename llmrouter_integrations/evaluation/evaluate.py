@@ -108,6 +108,8 @@ def hold_out(
     test: LabelledTable,
     routers: Sequence[Contender] = (),
     options: Options | None = None,
+    *,
+    labels: int | None = None,
 ) -> Evaluation:
     """Learn from one table and judge on another.
 
@@ -116,10 +118,15 @@ def hold_out(
         test: Labels to judge on; the models that both tables have are used.
         routers: Who is measured beside the baselines; none: :func:`default_router`.
         options: How.
+        labels: Most rows to learn from, chosen at random; None: all.
 
     Raises:
         DatasetError: Too little is left to measure on; says why.
     """
+    options = options or Options()
+    if labels is not None and labels < len(train):
+        rng = np.random.default_rng(options.seed)
+        train = train.rows(np.sort(rng.choice(len(train), labels, replace=False)))
     shared = [model for model in train.models if model in test.models]
     if len(shared) < 2:
         raise DatasetError(
@@ -137,7 +144,7 @@ def hold_out(
         notes.append(f"{seen} prompts of {test.name} are also in {train.name}")
     rounds = [Round(train, test, np.arange(len(test)))]
     given = _Given(train, test, basis, "held-out", ("1",), (*notes, *more))
-    return _evaluate(rounds, given, routers, options or Options())
+    return _evaluate(rounds, given, routers, options)
 
 
 def cross_validate(

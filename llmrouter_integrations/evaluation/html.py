@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llmrouter_integrations.evaluation import curve
 from llmrouter_integrations.evaluation.baselines import BASELINES
 from llmrouter_integrations.evaluation.pair import SHARES
 from llmrouter_integrations.evaluation.record import FIGURES, figures_of, policies_of
@@ -48,6 +49,7 @@ _PARETO = (
     '<p class="soft">Each router at the setting it is operated at, and every single model. '
     "Below the dashed line a coin between two fixed models does better.</p>"
 )
+_MOST_LABELS = 15
 _WHAT = (
     ("apgr", "area under the curve of the gap recovered between the weak and the strong model"),
     ("cpt50, cpt80", "share of strong calls at which half, or 80%, of that gap is recovered"),
@@ -154,19 +156,30 @@ def _curves(evaluation: Evaluation) -> list[str]:
     plot = Plot(f"mean cost, {unit}", "mean quality", log_x=evaluation.cost_basis == "usd")
     pareto = Plot(plot.x_name, plot.y_name, log_x=plot.log_x)
     costs, qualities = data.cost.mean(axis=0), data.quality.mean(axis=0)
-    singles = Series("", costs, qualities, "#999", line=False, dots=4, labels=data.models)
+    crowded = len(data.models) > _MOST_LABELS
+    best = curve.undominated(costs, qualities)
+    singles = Series(
+        "",
+        costs,
+        qualities,
+        "#999",
+        line=False,
+        dots=4,
+        labels=[n if b or not crowded else "" for n, b in zip(data.models, best, strict=True)],
+        tips=data.models,
+    )
     for result, colour in _colours(results):
         points, hull = result.measured.points, result.measured.hull
         if points is None or hull is None:
             continue
         title, tested = result.contender.title, _css(result) == "tested"
         if not result.contender.fixed:
-            plot.series.append(Series(title, hull[0], hull[1], colour, dashed=not tested))
+            plot.series.append(Series(title, *curve.along(*hull), colour, dashed=not tested))
         if tested:
             plot.series.insert(0, Series("", *points, colour, line=False, dots=3))
         measured = result.measured.figures
         if result.contender.name == "single_models":
-            pareto.series.append(Series(title, *hull, colour, dashed=True))
+            pareto.series.append(Series(title, *curve.along(*hull), colour, dashed=True))
             continue
         tip = f"{title}: {measured['cost'][0]:.4g}, {measured['quality'][0]:.4g}"
         pareto.series.append(

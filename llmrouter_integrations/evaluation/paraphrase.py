@@ -8,10 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from llmrouter_integrations.errors import MissingColumnError
+from llmrouter_integrations.evaluation.reading import open_rows
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-__all__ = ["PARAPHRASES"]
+__all__ = ["PARAPHRASES", "read_paraphrases"]
 
 _SYNONYMS = {
     "how many": "what number of",
@@ -60,3 +64,29 @@ PARAPHRASES: Mapping[str, Callable[[str], str]] = {
     "wording": _reword,
 }
 """Kind of paraphrase to what makes it."""
+
+
+def read_paraphrases(path: Path) -> dict[str, list[str]]:
+    """Read paraphrases, one a row.
+
+    Args:
+        path: .csv, .jsonl or .parquet with the columns "prompt" and "paraphrase".
+
+    Returns:
+        Prompt to its paraphrases.
+
+    Raises:
+        DatasetError: The file is not as it should be.
+    """
+    rows = open_rows(path)
+    for name in ("prompt", "paraphrase"):
+        if name not in rows.header:
+            raise MissingColumnError(
+                f"{path}: line 1: no column {name!r}; the columns are {', '.join(rows.header)}"
+            )
+    prompt, paraphrase = rows.header.index("prompt"), rows.header.index("paraphrase")
+    found: dict[str, list[str]] = {}
+    for _, cells in rows.read():
+        if cells[prompt] and cells[paraphrase]:
+            found.setdefault(str(cells[prompt]), []).append(str(cells[paraphrase]))
+    return found

@@ -30,7 +30,7 @@ FIGURES: Mapping[str, str] = {
     "aiq": "AIQ",
     "c98": "C@98",
     "arena": "arena score",
-    "quality_best": "quality, cost no object",
+    "quality_best": "best quality",
     "quality": "quality",
     "cost": "cost",
     "ece": "calibration error",

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from llmrouter_integrations.errors import DatasetError
+from llmrouter_integrations.errors import ConfigurationError, DatasetError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from llmrouter_integrations.evaluation.datasets import LabelledTable
 
-__all__ = ["SPLITS", "Fold", "SplitName", "folds_of"]
+__all__ = ["SPLITS", "Fold", "SplitName", "folds_of", "split_named"]
 
 SplitName = Literal["random", "leave-one-task-out"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
@@ -31,6 +31,18 @@ class Fold(NamedTuple):
     name: str
     train: NDArray[np.int64]
     test: NDArray[np.int64]
+
+
+def split_named(name: str) -> SplitName:
+    """Read the name of a split.
+
+    Raises:
+        ConfigurationError: There is no such split.
+    """
+    for split in SPLITS:
+        if name == split:
+            return split
+    raise ConfigurationError(f"there is no split {name!r}; there are {', '.join(SPLITS)}")
 
 
 def folds_of(

@@ -49,7 +49,7 @@ class Series:
         line: Whether the points are joined.
         dashed: Whether the line is dashed.
         dots: Radius of the points, in pixels; 0: none are drawn.
-        labels: Of each point, shown beside it; none: no labels.
+        labels: Of each point, shown beside it; "": that one has none.
         tips: Of each point, shown when it is pointed at; none: its figures.
     """
 
@@ -211,6 +211,6 @@ def _drawn(one: Series, across: _Axis, up: _Axis, free: _Labels) -> list[str]:
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{one.dots:g}" fill="{one.colour}">'
                 f"<title>{escape(tip)}</title></circle>"
             )
-        if one.labels:
+        if one.labels and one.labels[place]:
             parts.append(free.put(x, y, one.labels[place]))
     return parts

@@ -276,8 +276,11 @@ def _mean(
 
 
 def _figure(values: NDArray[np.float64]) -> Figure:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return Figure(float(values.mean()), float(low), float(high))
+    known = values[~np.isnan(values)]  # NaN: in that halving nothing is as cheap
+    if not known.size:
+        return Figure(None, None, None)
+    low, high = np.quantile(known, [0.025, 0.975])
+    return Figure(float(known.mean()), float(low), float(high))
 
 
 def _aims(told: NDArray[np.float64]) -> dict[float, tuple[Figure, Figure]]:
