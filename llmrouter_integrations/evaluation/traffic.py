@@ -8,6 +8,7 @@ run used for everything, and the one that the same knob would choose for everyth
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,7 +43,8 @@ COST_SHARES = (0.03, 0.05, 0.10, 0.15, 0.20, 0.30)
 AIMED_SHARES = (0.05, 0.08, 0.10, 0.12, 0.15)
 """Shares of the best model's cost that are aimed at, by what the catalogue expects."""
 _WANTED = 0.97
-_KNOBS = np.concatenate(([0.0], np.geomspace(1e-3, 1e4, 150)))
+_SLACK = 1e-9
+_KNOBS = np.concatenate(([0.0], np.geomspace(1e-3, 1e4, 150), [math.inf]))
 _SOURCE = {
     "models.dev": {"url": "", "date": ""},
     "livebench": {"release": "", "url": "", "date": ""},
@@ -255,9 +257,8 @@ def _judge(traffic: Traffic, expect: Expect, mine: NDArray[np.bool_]) -> _Judged
     spent = np.array([cost[columns, chosen].mean() for chosen in choices])
     frontier, mine_hull = curve.hull(*singles), curve.hull(*router)
     return _Judged(
-        # the knob rises and the cost falls: the first that is low enough
-        aimed=router[:, (spent <= aims).argmax(axis=1)],
-        fixed_aimed=fixed[:, (mean_cost[0, ones] <= aims).argmax(axis=1)],
+        aimed=router[:, _lowest(spent, aims)],
+        fixed_aimed=fixed[:, _lowest(mean_cost[0, ones], aims)],
         router=router,
         fixed=fixed,
         singles=singles,
@@ -266,6 +267,13 @@ def _judge(traffic: Traffic, expect: Expect, mine: NDArray[np.bool_]) -> _Judged
             for share in COST_SHARES
         ],
     )
+
+
+def _lowest(spent: NDArray[np.float64], aims: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Give the lowest setting of the knob that keeps to each aim; the highest where none does."""
+    kept = spent <= aims * (1 + _SLACK)
+    kept[:, -1] = True
+    return np.asarray(kept.argmax(axis=1), np.int64)
 
 
 def _mean(
