@@ -1,0 +1,237 @@
+"""How good the routing is: every figure of the goals, with its interval and its baselines.
+
+    python benchmarks/routing.py                 # a few minutes
+    python benchmarks/routing.py --smoke         # everything, tiny, in seconds
+    python benchmarks/routing.py --json out.json
+
+The labels and LiveBench's tables are read from ../shared (or --shared); what is not there is left
+out, and said so. No row is judged on by what was learned from it: the splits are five random
+folds, every task by the others, or one set by another. Goals are those of the published and the
+first measured figures; in brackets stands the 95% interval of a bootstrap over the rows judged on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from llmrouter_integrations import Router
+from llmrouter_integrations.catalog import Catalog
+from llmrouter_integrations.evaluation.bootstrap import Figure
+from llmrouter_integrations.evaluation.datasets import read_table
+from llmrouter_integrations.evaluation.evaluate import (
+    Evaluation,
+    Options,
+    cross_validate,
+    hold_out,
+)
+from llmrouter_integrations.evaluation.html import figure_text
+from llmrouter_integrations.evaluation.record import as_record, figures_of
+from llmrouter_integrations.evaluation.traffic import COST_SHARES, Traffic, run
+from llmrouter_integrations.fleet import discover
+from llmrouter_integrations.wire.inbound import request_from
+
+if TYPE_CHECKING:
+    from llmrouter_integrations.evaluation.datasets import LabelledTable
+
+ROOT = Path(__file__).resolve().parent.parent
+LLMROUTER, MMLU, GSM8K, ROUTERBENCH = (
+    "llmrouter_train.csv",
+    "routellm_mmlu_dev.csv",
+    "routellm_gsm8k_dev.csv",
+    "routerbench_sub_train.csv",
+)
+BASELINES = ("random", "prompt_length", "best_single", "single_models", "task_table", "oracle")
+
+
+@dataclass
+class Row:
+    """A figure, what it should be, and what it stands beside."""
+
+    what: str
+    figure: Figure
+    goal: str
+    met: bool | None
+    beside: dict[str, Figure]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
+    parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--smoke", action="store_true", help="everything, tiny")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    given = parser.parse_args()
+    bench = Bench(given.shared, 20 if given.smoke else given.resamples, given.seed, given.smoke)
+    rows: list[Row] = []
+    for title, measure in (
+        ("MMLU pair, 1,500 labels of the same set (five folds)", bench.mmlu),
+        ("GSM8K pair, in-domain (five folds)", bench.gsm8k),
+        ("GSM8K pair, learned from the MMLU pair alone", bench.gsm8k_unlabelled),
+        ("LLMRouter set, each task judged by what the others taught", bench.task_left_out),
+        ("RouterBench slice, in-domain (five folds)", bench.routerbench),
+        (
+            "LLMRouter set, in-domain (five folds; costs: parameters, for the file has none)",
+            bench.in_domain,
+        ),
+        (
+            "LiveBench's table as traffic, half of the tasks to learn and half to judge",
+            bench.livebench,
+        ),
+        (
+            "Time of a decision over 100 candidates, prompts of 1 KB, microseconds",
+            bench.decision_time,
+        ),
+    ):
+        began = time.perf_counter()
+        try:
+            found = measure()
+        except FileNotFoundError as error:
+            print(f"\nleft out: {title}: there is no {error.filename}")
+            continue
+        print(f"\n{title} ({time.perf_counter() - began:.0f} s)")
+        for row in found:
+            show(row)
+        rows += found
+    if given.json:
+        told = [
+            {
+                "what": row.what,
+                **row.figure._asdict(),
+                "goal": row.goal,
+                "met": row.met,
+                "beside": {name: figure._asdict() for name, figure in row.beside.items()},
+            }
+            for row in rows
+        ]
+        given.json.write_text(json.dumps(told, indent=2))
+
+
+def show(row: Row) -> None:
+    value, interval = figure_text(row.figure)
+    verdict = {None: "", True: "met", False: "NOT MET"}[row.met]
+    print(f"  {row.what:28} {value:>7} {interval:18} goal {row.goal:22} {verdict}")
+    for name, figure in row.beside.items():
+        value, interval = figure_text(figure)
+        print(f"      {name:24} {value:>7} {interval}")
+
+
+class Bench:
+    """The measurements, each on the rows and the split that its goal names."""
+
+    def __init__(self, shared: Path, resamples: int, seed: int, smoke: bool) -> None:
+        self._shared = shared
+        self._options = Options(resamples=resamples, seed=seed)
+        self._smoke = smoke
+
+    def _table(self, name: str) -> LabelledTable:
+        path = self._shared / "routing" / name
+        if not path.is_file():
+            raise FileNotFoundError(2, "absent", str(path))
+        return read_table(path, max_rows=300) if self._smoke else read_table(path)
+
+    def mmlu(self) -> list[Row]:
+        told = cross_validate(self._table(MMLU), "random", (), self._options, labels=1500)
+        return [at_least(told, "apgr", 0.64), flips(told)]
+
+    def gsm8k(self) -> list[Row]:
+        told = cross_validate(self._table(GSM8K), "random", (), self._options)
+        return [at_least(told, "apgr", 0.65), flips(told)]
+
+    def gsm8k_unlabelled(self) -> list[Row]:
+        told = hold_out(self._table(MMLU), self._table(GSM8K), (), self._options)
+        return [at_least(told, "apgr", 0.60)]
+
+    def task_left_out(self) -> list[Row]:
+        told = cross_validate(self._table(LLMROUTER), "leave-one-task-out", (), self._options)
+        over = as_record(told)["router"]["over"]["best_single"]
+        lead = Figure(over["quality_best"], *over["intervals"]["quality_best"])
+        beside = beside_of(told, "quality_best")
+        beside["router"] = figures_of(told.results["router"])["quality_best"]
+        met = lead.value is not None and lead.value >= 0
+        return [Row("quality over fixed ranking", lead, ">= 0", met, beside)]
+
+    def routerbench(self) -> list[Row]:
+        told = cross_validate(self._table(ROUTERBENCH), "random", (), self._options)
+        near_best = figures_of(told.results["router"])["c98"]
+        met = near_best.value is not None and near_best.value <= 0.45
+        return [
+            at_least(told, "aiq", 0.86),
+            Row("c98", near_best, "<= 0.45", met, beside_of(told, "c98")),
+            flips(told),
+        ]
+
+    def in_domain(self) -> list[Row]:
+        told = cross_validate(self._table(LLMROUTER), "random", (), self._options)
+        return [at_least(told, "aiq", 0.615), flips(told)]
+
+    def livebench(self) -> list[Row]:
+        path = self._shared / "catalog"
+        if not path.is_dir():
+            raise FileNotFoundError(2, "absent", str(path))
+        told = run(Traffic.read(path), halvings=3 if self._smoke else 30, seed=self._options.seed)
+        rows = []
+        for share, (quality, cost) in told.aimed.items():
+            fixed_quality, fixed_cost = told.fixed_aimed[share]
+            met = (quality.value or 0) >= 0.97 and (cost.value or 1) <= 0.15
+            beside = {"cost": cost, "one model": fixed_quality, "its cost": fixed_cost}
+            rows.append(
+                Row(f"score, aimed at {share:.0%}", quality, "0.97 at cost <= 0.15", met, beside)
+            )
+        for share in COST_SHARES:
+            lead = told.above_hull[share]
+            met = lead.value is not None and lead.value > 0
+            rows.append(Row(f"lead over hull at {share:.0%}", lead, "> 0", met, {}))
+        return rows
+
+    def decision_time(self) -> list[Row]:
+        known = discover(Catalog.load(), os.environ, keys_required=False)
+        # there are fewer, so some stand there twice, under other names
+        models = [
+            known[n % len(known)].model_copy(update={"name": f"target {n}"}) for n in range(100)
+        ]
+        router = Router(models, keys_required=False)
+        words = ("solve", "write", "which", "summarize", "table", "python", "integral", "story")
+        rng = np.random.default_rng(self._options.seed)
+        calls = 200 if self._smoke else 5000
+        prompts = [" ".join(rng.choice(words, 160))[:1000] for _ in range(200)]
+        requests = [request_from(prompt, {}) for prompt in prompts]
+        seconds = []
+        for n in range(calls + 100):
+            began = time.perf_counter()
+            router.decide(requests[n % len(requests)])
+            seconds.append(time.perf_counter() - began)
+        p50, p99 = np.quantile(seconds[100:], [0.5, 0.99]) * 1e6
+        router.close()
+        return [
+            Row("p50", Figure(float(p50), None, None), "< 300", bool(p50 < 300), {}),
+            Row("p99", Figure(float(p99), None, None), "< 2500", bool(p99 < 2500), {}),
+        ]
+
+
+def beside_of(told: Evaluation, name: str) -> dict[str, Figure]:
+    return {base: figures_of(told.results[base])[name] for base in BASELINES}
+
+
+def at_least(told: Evaluation, name: str, goal: float) -> Row:
+    figure = figures_of(told.results["router"])[name]
+    met = figure.value is not None and figure.value >= goal
+    return Row(name, figure, f">= {goal}", met, beside_of(told, name))
+
+
+def flips(told: Evaluation) -> Row:
+    figure = figures_of(told.results["router"])["flip_rate"]
+    met = figure.value is not None and figure.value <= 0.10
+    return Row("flips, paraphrases by rule", figure, "<= 0.10", met, {})
+
+
+if __name__ == "__main__":
+    main()
