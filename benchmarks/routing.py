@@ -73,11 +73,11 @@ def main() -> None:
     bench = Bench(given.shared, 20 if given.smoke else given.resamples, given.seed, given.smoke)
     rows: list[Row] = []
     for title, measure in (
-        ("MMLU pair, 1,500 labels of the same set (five folds)", bench.mmlu),
-        ("GSM8K pair, in-domain (five folds)", bench.gsm8k),
-        ("GSM8K pair, learned from the MMLU pair alone", bench.gsm8k_unlabelled),
-        ("LLMRouter set, each task judged by what the others taught", bench.task_left_out),
-        ("RouterBench slice, in-domain (five folds)", bench.routerbench),
+        ("MMLU pair, 1,500 labels of the same set (five folds)", mmlu),
+        ("GSM8K pair, in-domain (five folds)", gsm8k),
+        ("GSM8K pair, learned from the MMLU pair alone", gsm8k_unlabelled),
+        ("LLMRouter set, each task judged by what the others taught", task_left_out),
+        ("RouterBench slice, in-domain (five folds)", routerbench),
         (
             "LLMRouter set, in-domain (five folds; costs: parameters, for the file has none)",
             bench.in_domain,
@@ -87,13 +87,13 @@ def main() -> None:
             bench.livebench,
         ),
         (
-            "Time of a decision over 100 candidates, prompts of 1 KB, microseconds",
+            "Time of a decision over 100 candidates, prompts of 1 KB, CPU microseconds",
             bench.decision_time,
         ),
     ):
         began = time.perf_counter()
         try:
-            found = measure()
+            found = measure(bench)
         except FileNotFoundError as error:
             print(f"\nleft out: {title}: there is no {error.filename}")
             continue
@@ -125,96 +125,102 @@ def show(row: Row) -> None:
 
 
 class Bench:
-    """The measurements, each on the rows and the split that its goal names."""
+    """Where the tables are, and how to measure."""
 
     def __init__(self, shared: Path, resamples: int, seed: int, smoke: bool) -> None:
-        self._shared = shared
-        self._options = Options(resamples=resamples, seed=seed)
-        self._smoke = smoke
+        self.shared = shared
+        self.options = Options(resamples=resamples, seed=seed)
+        self.smoke = smoke
 
-    def _table(self, name: str) -> LabelledTable:
-        path = self._shared / "routing" / name
+    def table(self, name: str) -> LabelledTable:
+        path = self.shared / "routing" / name
         if not path.is_file():
             raise FileNotFoundError(2, "absent", str(path))
-        return read_table(path, max_rows=300) if self._smoke else read_table(path)
+        return read_table(path, max_rows=300) if self.smoke else read_table(path)
 
-    def mmlu(self) -> list[Row]:
-        told = cross_validate(self._table(MMLU), "random", (), self._options, labels=1500)
-        return [at_least(told, "apgr", 0.64), flips(told)]
 
-    def gsm8k(self) -> list[Row]:
-        told = cross_validate(self._table(GSM8K), "random", (), self._options)
-        return [at_least(told, "apgr", 0.65), flips(told)]
+def mmlu(bench: Bench) -> list[Row]:
+    told = cross_validate(bench.table(MMLU), "random", (), bench.options, labels=1500)
+    return [at_least(told, "apgr", 0.64), flips(told)]
 
-    def gsm8k_unlabelled(self) -> list[Row]:
-        told = hold_out(self._table(MMLU), self._table(GSM8K), (), self._options)
-        return [at_least(told, "apgr", 0.60)]
 
-    def task_left_out(self) -> list[Row]:
-        told = cross_validate(self._table(LLMROUTER), "leave-one-task-out", (), self._options)
-        over = as_record(told)["router"]["over"]["best_single"]
-        lead = Figure(over["quality_best"], *over["intervals"]["quality_best"])
-        beside = beside_of(told, "quality_best")
-        beside["router"] = figures_of(told.results["router"])["quality_best"]
-        met = lead.value is not None and lead.value >= 0
-        return [Row("quality over fixed ranking", lead, ">= 0", met, beside)]
+def gsm8k(bench: Bench) -> list[Row]:
+    told = cross_validate(bench.table(GSM8K), "random", (), bench.options)
+    return [at_least(told, "apgr", 0.65), flips(told)]
 
-    def routerbench(self) -> list[Row]:
-        told = cross_validate(self._table(ROUTERBENCH), "random", (), self._options)
-        near_best = figures_of(told.results["router"])["c98"]
-        met = near_best.value is not None and near_best.value <= 0.45
-        return [
-            at_least(told, "aiq", 0.86),
-            Row("c98", near_best, "<= 0.45", met, beside_of(told, "c98")),
-            flips(told),
-        ]
 
-    def in_domain(self) -> list[Row]:
-        told = cross_validate(self._table(LLMROUTER), "random", (), self._options)
-        return [at_least(told, "aiq", 0.615), flips(told)]
+def gsm8k_unlabelled(bench: Bench) -> list[Row]:
+    told = hold_out(bench.table(MMLU), bench.table(GSM8K), (), bench.options)
+    return [at_least(told, "apgr", 0.60)]
 
-    def livebench(self) -> list[Row]:
-        path = self._shared / "catalog"
-        if not path.is_dir():
-            raise FileNotFoundError(2, "absent", str(path))
-        told = run(Traffic.read(path), halvings=3 if self._smoke else 30, seed=self._options.seed)
-        rows = []
-        for share, (quality, cost) in told.aimed.items():
-            fixed_quality, fixed_cost = told.fixed_aimed[share]
-            met = (quality.value or 0) >= 0.97 and (cost.value or 1) <= 0.15
-            beside = {"cost": cost, "one model": fixed_quality, "its cost": fixed_cost}
-            rows.append(
-                Row(f"score, aimed at {share:.0%}", quality, "0.97 at cost <= 0.15", met, beside)
-            )
-        for share in COST_SHARES:
-            lead = told.above_hull[share]
-            met = lead.value is not None and lead.value > 0
-            rows.append(Row(f"lead over hull at {share:.0%}", lead, "> 0", met, {}))
-        return rows
 
-    def decision_time(self) -> list[Row]:
-        known = discover(Catalog.load(), os.environ, keys_required=False)
-        # there are fewer, so some stand there twice, under other names
-        models = [
-            known[n % len(known)].model_copy(update={"name": f"target {n}"}) for n in range(100)
-        ]
-        router = Router(models, keys_required=False)
-        words = ("solve", "write", "which", "summarize", "table", "python", "integral", "story")
-        rng = np.random.default_rng(self._options.seed)
-        calls = 200 if self._smoke else 5000
-        prompts = [" ".join(rng.choice(words, 160))[:1000] for _ in range(200)]
-        requests = [request_from(prompt, {}) for prompt in prompts]
-        seconds = []
-        for n in range(calls + 100):
-            began = time.perf_counter()
-            router.decide(requests[n % len(requests)])
-            seconds.append(time.perf_counter() - began)
-        p50, p99 = np.quantile(seconds[100:], [0.5, 0.99]) * 1e6
-        router.close()
-        return [
-            Row("p50", Figure(float(p50), None, None), "< 300", bool(p50 < 300), {}),
-            Row("p99", Figure(float(p99), None, None), "< 2500", bool(p99 < 2500), {}),
-        ]
+def task_left_out(bench: Bench) -> list[Row]:
+    told = cross_validate(bench.table(LLMROUTER), "leave-one-task-out", (), bench.options)
+    over = as_record(told)["router"]["over"]["best_single"]
+    lead = Figure(over["quality_best"], *over["intervals"]["quality_best"])
+    beside = beside_of(told, "quality_best")
+    beside["router"] = figures_of(told.results["router"])["quality_best"]
+    met = lead.value is not None and lead.value >= 0
+    return [Row("quality over fixed ranking", lead, ">= 0", met, beside)]
+
+
+def routerbench(bench: Bench) -> list[Row]:
+    told = cross_validate(bench.table(ROUTERBENCH), "random", (), bench.options)
+    near_best = figures_of(told.results["router"])["c98"]
+    met = near_best.value is not None and near_best.value <= 0.45
+    return [
+        at_least(told, "aiq", 0.86),
+        Row("c98", near_best, "<= 0.45", met, beside_of(told, "c98")),
+        flips(told),
+    ]
+
+
+def in_domain(bench: Bench) -> list[Row]:
+    told = cross_validate(bench.table(LLMROUTER), "random", (), bench.options)
+    return [at_least(told, "aiq", 0.615), flips(told)]
+
+
+def livebench(bench: Bench) -> list[Row]:
+    path = bench.shared / "catalog"
+    if not path.is_dir():
+        raise FileNotFoundError(2, "absent", str(path))
+    told = run(Traffic.read(path), halvings=3 if bench.smoke else 30, seed=bench.options.seed)
+    least = told.cost_for_97
+    beside = {}
+    for share, (quality, cost) in told.aimed.items():
+        beside[f"score, aimed at {share:.0%}"] = quality
+        beside[f"cost, aimed at {share:.0%}"] = cost
+        beside[f"one model, at {share:.0%}"] = told.fixed_aimed[share][0]
+    met = least is not None and least <= 0.15
+    rows = [Row("cost for 97% of the score", Figure(least, None, None), "<= 0.15", met, beside)]
+    for share in COST_SHARES:
+        lead = told.above_hull[share]
+        met = lead.value is not None and lead.value > 0
+        rows.append(Row(f"lead over hull at {share:.0%}", lead, "> 0", met, {}))
+    return rows
+
+
+def decision_time(bench: Bench) -> list[Row]:
+    known = discover(Catalog.load(), os.environ, keys_required=False)
+    # there are fewer, so some stand there twice, under other names
+    models = [known[n % len(known)].model_copy(update={"name": f"target {n}"}) for n in range(100)]
+    router = Router(models, keys_required=False)
+    words = ("solve", "write", "which", "summarize", "table", "python", "integral", "story")
+    rng = np.random.default_rng(bench.options.seed)
+    calls = 200 if bench.smoke else 5000
+    prompts = [" ".join(rng.choice(words, 160))[:1000] for _ in range(200)]
+    requests = [request_from(prompt, {}) for prompt in prompts]
+    seconds = []
+    for n in range(calls + 100):
+        began = time.thread_time()
+        router.decide(requests[n % len(requests)])
+        seconds.append(time.thread_time() - began)
+    p50, p99 = np.quantile(seconds[100:], [0.5, 0.99]) * 1e6
+    router.close()
+    return [
+        Row("p50", Figure(float(p50), None, None), "< 300", bool(p50 < 300), {}),
+        Row("p99", Figure(float(p99), None, None), "< 2500", bool(p99 < 2500), {}),
+    ]
 
 
 def beside_of(told: Evaluation, name: str) -> dict[str, Figure]:
