@@ -58,7 +58,7 @@ class Row:
     what: str
     figure: Figure
     goal: str
-    met: bool | None
+    met: bool
     beside: dict[str, Figure]
 
 
@@ -80,15 +80,15 @@ def main() -> None:
         ("RouterBench slice, in-domain (five folds)", routerbench),
         (
             "LLMRouter set, in-domain (five folds; costs: parameters, for the file has none)",
-            bench.in_domain,
+            in_domain,
         ),
         (
             "LiveBench's table as traffic, half of the tasks to learn and half to judge",
-            bench.livebench,
+            livebench,
         ),
         (
             "Time of a decision over 100 candidates, prompts of 1 KB, CPU microseconds",
-            bench.decision_time,
+            decision_time,
         ),
     ):
         began = time.perf_counter()
@@ -117,7 +117,7 @@ def main() -> None:
 
 def show(row: Row) -> None:
     value, interval = figure_text(row.figure)
-    verdict = {None: "", True: "met", False: "NOT MET"}[row.met]
+    verdict = "met" if row.met else "NOT MET"
     print(f"  {row.what:28} {value:>7} {interval:18} goal {row.goal:22} {verdict}")
     for name, figure in row.beside.items():
         value, interval = figure_text(figure)
@@ -133,6 +133,7 @@ class Bench:
         self.smoke = smoke
 
     def table(self, name: str) -> LabelledTable:
+        """Read a file of labels; FileNotFoundError where it is not there."""
         path = self.shared / "routing" / name
         if not path.is_file():
             raise FileNotFoundError(2, "absent", str(path))
