@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from llmrouter_integrations.messages import Response
 
-__all__ = ["account_of"]
+__all__ = ["RESTARTED", "account_of"]
+
+RESTARTED: Final = "llmrouter_restarted"
+"""The key that marks, in a stream, that what came before is void; with its length in characters."""
 
 
 def account_of(response: Response) -> dict[str, Any]:
@@ -16,7 +19,9 @@ def account_of(response: Response) -> dict[str, Any]:
     Returns:
         ``decision_id``, ``target``, ``model``, ``provider``, ``cost_usd`` (dollars; None without
         a price), ``attempts`` (``target``, ``outcome``, ``error`` and ``duration_s`` of each, in
-        order) and, where the target could not take all parameters as asked, ``adjustments``.
+        order) and, where the target could not take all parameters as asked, ``adjustments``. Where
+        the answer's session left the target that has its prompt cached: ``session`` (``moved_from``
+        and ``why``).
     """
     decision = response.decision
     attempts = response.attempts
@@ -42,4 +47,7 @@ def account_of(response: Response) -> dict[str, Any]:
             {"parameter": a.parameter, "action": a.action, "detail": a.detail}
             for a in answered.adjustments
         ]
+    move = decision.session_move(response.target, attempts) if decision is not None else None
+    if move is not None:
+        account["session"] = {"moved_from": move.origin, "why": move.why}
     return account

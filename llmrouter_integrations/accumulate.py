@@ -1,4 +1,4 @@
-"""Fold the chunks of a streamed answer into one :class:`Response`."""
+"""Fold the chunks of a streamed answer into one :class:`Response`, and unfold one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from llmrouter_integrations.messages import (
     EMPTY_MAP,
     NO_USAGE,
+    Chunk,
     Citation,
     Message,
     Part,
@@ -26,9 +27,9 @@ from llmrouter_integrations.messages import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmrouter_integrations.messages import Chunk, Delta, FinishReason
+    from llmrouter_integrations.messages import Delta, FinishReason
 
-__all__ = ["ResponseBuilder"]
+__all__ = ["ResponseBuilder", "chunk_of"]
 
 
 class _Slot:
@@ -119,6 +120,12 @@ class ResponseBuilder:
             self.extra.update(chunk.extra)
 
     @property
+    def text_index(self) -> int:
+        """The index of the last part that has text; 0 where none has."""
+        spoken = [i for i, s in self._slots.items() if s.kind is TextDelta and any(s.texts)]
+        return max(spoken, default=0)
+
+    @property
     def message(self) -> Message:
         """The assistant's turn so far."""
         built = (self._slots[index].build() for index in sorted(self._slots))
@@ -136,6 +143,52 @@ class ResponseBuilder:
             logprobs=self.logprobs,
             extra=self.extra or EMPTY_MAP,
         )
+
+
+def chunk_of(response: Response) -> Chunk:
+    """Write a whole answer as one chunk: the inverse of :class:`ResponseBuilder`."""
+    return Chunk(
+        tuple([_unfold(part, index) for index, part in enumerate(response.message.parts)]),
+        finish_reason=response.finish_reason,
+        usage=response.usage,
+        model=response.model or None,
+        id=response.id,
+        raw_finish_reason=response.raw_finish_reason,
+        logprobs=response.logprobs,
+        extra=response.extra,
+    )
+
+
+def _unfold(part: Part, index: int) -> Delta:
+    match part:
+        case TextPart():
+            return TextDelta(
+                part.text, index, part.citations, part.signature, part.item_id, part.issuer
+            )
+        case ReasoningPart():
+            return ReasoningDelta(
+                part.text,
+                index,
+                part.issuer,
+                part.signature,
+                part.redacted,
+                part.item_id,
+                part.raw,
+            )
+        case RefusalPart():
+            return RefusalDelta(part.text, index)
+        case ToolCallPart():
+            return ToolCallDelta(
+                index,
+                part.id,
+                part.name,
+                part.arguments,
+                part.signature,
+                part.item_id,
+                part.issuer,
+            )
+        case _:
+            return PartDelta(part, index)
 
 
 def _fold(slot: _Slot, delta: Delta) -> None:

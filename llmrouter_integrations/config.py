@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -28,8 +28,9 @@ from llmrouter_integrations.hints import DataPolicy, Prefer, RoutingHints
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["BoundTarget", "Protocol", "RouterConfig", "TargetConfig"]
+__all__ = ["Balance", "BoundTarget", "Protocol", "RouterConfig", "TargetConfig"]
 
+Balance = Literal["weighted", "least_busy", "fastest"]
 Protocol = Literal["openai-chat", "openai-responses", "anthropic", "gemini", "cohere", "bedrock"]
 
 _WRITTEN_OPTIONS = frozenset({"api_version", "location", "profile", "project", "region"})
@@ -222,18 +223,28 @@ class BoundTarget(TargetConfig):
         return self
 
 
+HedgeAfter = Literal["p50", "p75", "p90", "p95", "p99"]
+
+
 class RouterConfig(_Settings):
     """Everything a :class:`~llmrouter_integrations.Router` can be told; the keys of the YAML file.
 
     Attributes:
         models: The targets; None: those whose keys are in the environment.
         policy: "utility" (most expected value for the money) or "ordered" (as listed: failover).
+        balance: How replicas (one model at one provider, with several keys or in regions) share the
+            traffic: "weighted", "least_busy" or "fastest"; see docs/routing.md. None: weighted,
+            and under the policy "ordered" not at all.
         prefer: A preset of the prices of quality and of waiting.
         value_usd: What a good answer is worth, in dollars; overrides the preset's.
         timeout_s: Total time of a request, retries and fallbacks included, in seconds.
         first_token_timeout_s: Longest wait for the first token of one attempt, in seconds.
         idle_timeout_s: Longest silence within an answer, in seconds.
         max_retries: Calls a request may make beyond the first one to each target of its plan.
+        hedge_after: When a request that asks for it (the hint ``hedge``) races a second target: a
+            quantile of what calls of its size lately took ("p95"), or seconds. Of a stream, until
+            its first content.
+        hedge_share: What hedges may add to the cost of all requests that ask for them, 0..1.
         cooldown_s: First rest of a failing target, in seconds; doubles with each failed probe.
         max_cooldown_s: Longest such rest, in seconds.
         http: Which HTTP engine: "auto", "httpx" or "aiohttp"; see docs/transport.md.
@@ -244,12 +255,15 @@ class RouterConfig(_Settings):
 
     models: tuple[TargetConfig, ...] | None = None
     policy: Literal["utility", "ordered"] = "utility"
+    balance: Balance | None = None
     prefer: Prefer = "balanced"
     value_usd: float | None = Field(default=None, ge=0)
     timeout_s: float = Field(default=300.0, gt=0, le=_DAY_S)
     first_token_timeout_s: float = Field(default=90.0, gt=0, le=_DAY_S)
     idle_timeout_s: float = Field(default=60.0, gt=0, le=_DAY_S)
     max_retries: int = Field(default=1, ge=0)
+    hedge_after: HedgeAfter | Annotated[float, Field(ge=0, le=_DAY_S)] = "p95"
+    hedge_share: float = Field(default=0.1, ge=0, le=1)
     cooldown_s: float = Field(default=1.0, gt=0, le=_DAY_S)
     max_cooldown_s: float = Field(default=60.0, gt=0, le=_DAY_S)
     http: Literal["auto", "httpx", "aiohttp"] | None = None

@@ -31,7 +31,8 @@
           ProtocolViolationError      the answer is not what the protocol promises
             TruncatedAnswerError        the bytes ended before the answer's finish marker
             EmptyAnswerError            a finished answer with nothing in it
-            MalformedToolCallError      a tool call whose arguments are not JSON
+            MalformedToolCallError      a tool call that is not JSON, or of a tool nobody offered
+            RejectedAnswerError         did not pass the check that the caller asked for
       AllTargetsFailed            .attempts: each target, error and time
       DeadlineExceeded            .attempts
       StreamInterrupted           the stream broke after content was handed on: .partial, .usage
@@ -74,6 +75,7 @@ __all__ = [
     "ProtocolViolationError",
     "QuotaExhaustedError",
     "RateLimitedError",
+    "RejectedAnswerError",
     "RequestError",
     "RouterError",
     "ServerError",
@@ -179,6 +181,7 @@ class AttemptError(RouterError):
 
     Attributes:
         attempts: Every call made for the request, this one last; dispatch fills it in.
+        answer: The finished answer that is at fault, where there is one.
     """
 
     cools: ClassVar[Cools] = "nothing"
@@ -193,6 +196,9 @@ class AttemptError(RouterError):
     """Least rest, in seconds, for what does not heal by itself."""
     phase: TimeoutPhase | None = None
     """Which of the attempt's time limits ran out, if one did."""
+    answer: Response | None = None
+    leaves_answer: ClassVar[bool] = False
+    """Whether what had come is the whole answer, if not a good one."""
 
     def __init__(
         self,
@@ -362,12 +368,31 @@ class EmptyAnswerError(ProtocolViolationError):
 
     # One request may bring a healthy model to this again and again: it takes many to say "broken"
     trips_after: ClassVar[int] = 8
+    leaves_answer: ClassVar[bool] = True
 
 
 class MalformedToolCallError(ProtocolViolationError):
-    """A tool call whose arguments are not a JSON object."""
+    """A tool call whose arguments are not a JSON object, or of a tool that was not offered."""
 
     trips_after: ClassVar[int] = 8
+
+
+class RejectedAnswerError(ProtocolViolationError):
+    """A finished answer that did not pass the check its caller asked for (the hint ``verify``).
+
+    That says as much of the request as of the target, so nothing rests.
+
+    Args:
+        problem: What is wrong with it.
+        answer: The answer.
+    """
+
+    cools: ClassVar[Cools] = "nothing"
+
+    def __init__(self, problem: str, *, answer: Response | None = None, **said: Any) -> None:
+        super().__init__(f"the answer did not pass its check: {problem}", **said)
+        self.problem = problem
+        self.answer = answer
 
 
 class AllTargetsFailed(RouterError):  # noqa: N818  (a public name fixed by the design)

@@ -15,10 +15,12 @@ from llmrouter_integrations.errors import (
     MissingKeyError,
     UnknownModelError,
 )
+from llmrouter_integrations.routing.balance import with_replica_groups
 from llmrouter_integrations.routing.target import Target
 from llmrouter_integrations.wire import registry
 from llmrouter_integrations.wire.base import Endpoint
 from llmrouter_integrations.wire.dialects import dialect_of
+from llmrouter_integrations.wire.prefill import prefills
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.transport import Transport
     from llmrouter_integrations.wire.registry import ProviderInfo
 
-__all__ = ["Fleet", "discover", "quota_group"]
+__all__ = ["Fleet", "discover", "protocol_of", "quota_group"]
 
 _log = logging.getLogger("llmrouter_integrations")
 
@@ -47,10 +49,12 @@ class Fleet:
     Attributes:
         targets: What routing knows of each, in the order configured.
         backends: Target name to who reaches it.
+        prefilling: The names of those that go on with an answer whose beginning they are given.
     """
 
     targets: tuple[Target, ...]
     backends: Mapping[str, Backend]
+    prefilling: frozenset[str] = frozenset()
 
     @classmethod
     def assemble(
@@ -78,6 +82,7 @@ class Fleet:
         """
         targets: list[Target] = []
         backends: dict[str, Backend] = {}
+        prefilling: set[str] = set()
         keyless: dict[str, str] = {}
         for config in configs:
             if isinstance(config, BoundTarget):
@@ -93,7 +98,7 @@ class Fleet:
             facts = catalog.find(provider, config.model_id)
             if facts is None and info is not None:
                 _warn_of_misspelling(config, provider, catalog)
-            protocol = config.protocol or _protocol(config, info, env)
+            protocol = config.protocol or protocol_of(config, info, env)
             target = Target.build(
                 config,
                 facts,
@@ -103,6 +108,8 @@ class Fleet:
                 free=bool(info and info.local),
             )
             targets.append(target)
+            if prefills(protocol, provider, config.model_id):
+                prefilling.add(config.name)
             backends[config.name] = WireBackend(
                 registry.codec(protocol),
                 _endpoint(config, info, target, key=key, known=facts is not None, env=env),
@@ -112,7 +119,7 @@ class Fleet:
             raise MissingKeyError(
                 "; ".join(f"{name}: no API key: {what}" for name, what in keyless.items())
             )
-        return cls(tuple(targets), backends)
+        return cls(with_replica_groups(targets), backends, frozenset(prefilling))
 
 
 def _warn_of_misspelling(config: TargetConfig, provider: str, catalog: Catalog) -> None:
@@ -161,7 +168,8 @@ def _may_go_without(config: TargetConfig, info: ProviderInfo | None) -> bool:
     return chained or info is None or info.local or bool(config.base_url or config.headers)
 
 
-def _protocol(config: TargetConfig, info: ProviderInfo | None, env: Mapping[str, str]) -> str:
+def protocol_of(config: TargetConfig, info: ProviderInfo | None, env: Mapping[str, str]) -> str:
+    """Give the protocol that a target is asked over."""
     if info is None:
         return "openai-chat"
     elsewhere = config.base_url or any(env.get(name) for name in info.base_url_env)

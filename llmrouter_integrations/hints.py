@@ -12,13 +12,14 @@ from llmrouter_integrations.errors import UnknownHintError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["PREFIX", "DataPolicy", "Prefer", "RoutingHints", "Task"]
+__all__ = ["PREFIX", "DataPolicy", "OnInterrupt", "Prefer", "RoutingHints", "Task"]
 
 PREFIX = "llmrouter"
 """Metadata keys are ``llmrouter_<field>``, or one nested ``llmrouter: {...}``."""
 
 Prefer = Literal["quality", "balanced", "cost", "latency"]
 DataPolicy = Literal["no_training", "zero_retention"]
+OnInterrupt = Literal["raise", "continue", "restart"]
 Task = Literal[
     "code",
     "math",
@@ -41,8 +42,7 @@ TASKS: tuple[Task, ...] = get_args(Task)
 class RoutingHints:
     """What the caller said about a request. Every field is optional.
 
-    ``session``, ``hedge``, ``tenant`` and ``tags`` are kept in the decision and as yet change
-    nothing: they are for stickiness, hedging, budgets and the audit trail.
+    ``tags`` are kept in the decision and as yet change nothing: they are for the audit trail.
 
     Attributes:
         task: What kind of work it is; overrides what the router would infer.
@@ -59,11 +59,23 @@ class RoutingHints:
         exclude_providers: Never these providers; one that nobody knows is an error.
         regions: Only targets in these regions.
         data_policy: The least the provider must promise about the data.
-        session: Conversation id, for stickiness and audit.
+        session: Conversation id: it stays where its prompt is cached, as long as that pays.
         pin: Exactly this target; nothing else is tried. Where it names several, the first in rank.
         fallback: Whether another target may be tried when the first fails.
         hedge: Whether a second target may be raced when the first is slow.
-        tenant: Who is billed, for budgets and audit.
+        verify: What an answer must pass to be one: "schema" (the form asked for), "tools" (calls
+            of tools on offer, with arguments that fit), a callable that is given the
+            :class:`~.messages.Response` and gives None where it holds, else what is wrong with
+            it; or several of these. An answer that fails goes back to its model once, if a
+            retry is left, and then the next model is asked. A stream is held until it has passed.
+        on_interrupt: What to do when a stream breaks after content has been handed on: "raise"
+            ``StreamInterrupted``; "continue" a plain text on a target that can (else raise); or
+            "restart" the answer, after a chunk whose ``instead_of`` holds what it replaces. With
+            the latter two, tool calls are held until they are whole.
+        priority: Whose turn it is at a target with as many calls under way as it may have:
+            higher first; 0 unless said.
+        tenant: Who is billed, for budgets and audit; who waits for a busy target is served
+            tenant by tenant.
         tags: Free labels, for audit.
     """
 
@@ -84,6 +96,9 @@ class RoutingHints:
     pin: str | None = None
     fallback: bool | None = None
     hedge: bool | None = None
+    verify: Any = None
+    on_interrupt: OnInterrupt | None = None
+    priority: int | None = None
     tenant: str | None = None
     tags: tuple[str, ...] | None = None
 
@@ -196,6 +211,7 @@ def _number(low: float, high: float | None = None) -> Callable[[str, Any], Any]:
 
 
 _DAY_S = 86_400
+MOST_PRIORITY = 1_000_000
 
 
 def _names(name: str, value: Any) -> tuple[str, ...]:
@@ -227,6 +243,30 @@ def _flag(name: str, value: Any) -> bool:
     raise UnknownHintError(f"hint {name}={value!r} must be true or false")
 
 
+def _checks(name: str, value: Any) -> tuple[Any, ...]:
+    """Read what answers are checked for: always as several."""
+    given = value if isinstance(value, tuple | list) else (value,)
+    for check in given:
+        if check not in ("schema", "tools") and not callable(check):
+            raise UnknownHintError(
+                f'hint {name}={check!r} must be "schema", "tools", a callable, or several of these'
+            )
+    return tuple(given)
+
+
+def _rank(name: str, value: Any) -> int:
+    try:
+        rank = int(value)
+        fits = not isinstance(value, bool) and rank == float(value) and abs(rank) <= MOST_PRIORITY
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise UnknownHintError(
+            f"hint {name}={value!r} must be a whole number of at most {MOST_PRIORITY} either way"
+        )
+    return rank
+
+
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "task": _one_of(*TASKS),
     "prefer": _one_of(*get_args(Prefer)),
@@ -245,6 +285,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "pin": _text,
     "fallback": _flag,
     "hedge": _flag,
+    "verify": _checks,
+    "on_interrupt": _one_of(*get_args(OnInterrupt)),
+    "priority": _rank,
     "tenant": _text,
     "tags": _names,
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from llmrouter_integrations.routing.decision import Decision
 
@@ -46,6 +46,7 @@ __all__ = [
     "ToolCallPart",
     "ToolResultPart",
     "Usage",
+    "asked_from",
 ]
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -244,6 +245,24 @@ class Message:
         return "".join(said) if said else None
 
 
+def asked_from(messages: Sequence[Message]) -> int:
+    """Give the place of the first turn that is still to be answered.
+
+    That is the one behind the last answer that called no tool; an answer begun for the model, at
+    the end, is none. What the user showed before may be left out with a word where it cannot be
+    read; what is shown from here on is what the question is about.
+    """
+    place = len(messages)
+    if place and messages[-1].role == "assistant":
+        place -= 1
+    while place:
+        message = messages[place - 1]
+        if message.role == "assistant" and not message.tool_calls:
+            break
+        place -= 1
+    return place
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A function the model may call; ``parameters`` is its JSON schema."""
@@ -425,8 +444,9 @@ class Response:
         id: The provider's id of the answer.
         raw_finish_reason: The vendor's own word for the finish reason.
         logprobs: The vendor's record of log probabilities, where asked for.
-        cost_usd: Dollars, by the provider's own figure or dated prices; None without a price.
-        attempts: Every call made for this request, in order; the last one answered.
+        cost_usd: Dollars for this answer, by the provider's own figure or dated prices; None
+            without a price. What other attempts cost stands there, and in :attr:`spent_usd`.
+        attempts: Every call made for this request, in order.
         decision: Why this target; None where no router was involved.
         extra: What else the vendor said (system fingerprint, service tier, ...).
     """
@@ -454,6 +474,11 @@ class Response:
     def tool_calls(self) -> tuple[ToolCallPart, ...]:
         """The tool calls asked for."""
         return self.message.tool_calls
+
+    @property
+    def spent_usd(self) -> float:
+        """Dollars for all attempts, also those that failed or lost a race, as far as known."""
+        return sum(attempt.cost_usd or 0.0 for attempt in self.attempts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -525,6 +550,8 @@ class Chunk:
         finish_reason: Set on exactly one chunk of an answer.
         usage: Set on at most one chunk; the whole answer's.
         response: On the router's last chunk: the whole answer, with cost, decision, attempts.
+        instead_of: On a chunk without content: the answer so far broke off, and what follows is
+            another from its beginning; this is what had been handed on, and is to be discarded.
         extra: As :attr:`Response.extra`.
     """
 
@@ -537,6 +564,7 @@ class Chunk:
     logprobs: Any = None
     extra: Mapping[str, Any] = EMPTY_MAP
     response: Response | None = field(default=None, repr=False)
+    instead_of: Response | None = field(default=None, repr=False)
 
     @property
     def text(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import time
@@ -12,17 +13,24 @@ from llmrouter_integrations.config import RouterConfig
 from llmrouter_integrations.dispatch.drive import Dispatcher
 from llmrouter_integrations.dispatch.plan import (
     DispatchSettings,
+    Expect,
+    Hedge,
     Plan,
     PlanTarget,
     Settle,
     Settlement,
+    Verify,
 )
-from llmrouter_integrations.errors import ConfigurationError
+from llmrouter_integrations.dispatch.purse import Purse
+from llmrouter_integrations.dispatch.verify import verifier
+from llmrouter_integrations.errors import ConfigurationError, InvalidRequestError
 from llmrouter_integrations.fleet import Fleet, discover
 from llmrouter_integrations.hints import EMPTY, RoutingHints
-from llmrouter_integrations.messages import Usage
+from llmrouter_integrations.messages import NativeTool, Tool, Usage
 from llmrouter_integrations.routing.features import estimate_tokens
 from llmrouter_integrations.routing.policy import decide
+from llmrouter_integrations.routing.stickiness import cached_by, session_key
+from llmrouter_integrations.state.base import Stay
 from llmrouter_integrations.state.memory import MemoryState
 from llmrouter_integrations.transport import Transport
 from llmrouter_integrations.wire.inbound import request_from
@@ -44,6 +52,15 @@ if TYPE_CHECKING:
     Messages = str | Iterable[Message | Mapping[str, Any]]
 
 __all__ = ["Router"]
+
+_FREE_CHOICES = frozenset((None, "auto", "none", "required"))
+
+MOST_TIMES_USUAL = 3.0
+"""A call counts as slow after as many medians at the latest: where calls hang often enough, a high
+quantile is the time limit itself."""
+
+UNMEASURED_IS_SLOW = 2.0
+"""A target that was hardly ever asked counts as slow after as many times what was expected."""
 
 
 class Router:
@@ -107,6 +124,7 @@ class Router:
                 quota_group=t.quota_group,
                 context_window=t.context_window,
                 max_concurrency=t.max_concurrency,
+                prefills=t.name in fleet.prefilling,
             )
             for t in fleet.targets
         }
@@ -116,6 +134,7 @@ class Router:
         self.state: StateStore = state or MemoryState(
             cooldown_s=self.config.cooldown_s, max_cooldown_s=self.config.max_cooldown_s
         )
+        self._purse = Purse(self.config.hedge_share)
         self._dispatcher = Dispatcher(
             backends=fleet.backends,
             state=self.state,
@@ -194,48 +213,57 @@ class Router:
     def run(self, request: Request, hints: RoutingHints = EMPTY) -> Response:
         """Get a whole answer to a :class:`Request`; as :meth:`complete`."""
         decision = self.decide(request, hints)
-        return self._dispatcher.complete(request, self._plan(decision), self._settler(decision))
+        plan = self._plan(request, decision, streamed=False)
+        return self._dispatcher.complete(request, plan, self._settler(request, decision))
 
     async def arun(self, request: Request, hints: RoutingHints = EMPTY) -> Response:
         """Get a whole answer to a :class:`Request`; as :meth:`complete`."""
         decision = self.decide(request, hints)
-        return await self._dispatcher.acomplete(
-            request, self._plan(decision), self._settler(decision)
-        )
+        plan = self._plan(request, decision, streamed=False)
+        return await self._dispatcher.acomplete(request, plan, self._settler(request, decision))
 
     def run_stream(self, request: Request, hints: RoutingHints = EMPTY) -> Iterator[Chunk]:
         """Get the answer to a :class:`Request` in chunks; as :meth:`stream`."""
         decision = self.decide(request, hints)
-        return self._dispatcher.stream(request, self._plan(decision), self._settler(decision))
+        plan = self._plan(request, decision, streamed=True)
+        return self._dispatcher.stream(request, plan, self._settler(request, decision))
 
     def arun_stream(self, request: Request, hints: RoutingHints = EMPTY) -> AsyncIterator[Chunk]:
         """Get the answer to a :class:`Request` in chunks; as :meth:`stream`."""
         decision = self.decide(request, hints)
-        return self._dispatcher.astream(request, self._plan(decision), self._settler(decision))
+        plan = self._plan(request, decision, streamed=True)
+        return self._dispatcher.astream(request, plan, self._settler(request, decision))
 
     def decide(self, request: Request, hints: RoutingHints = EMPTY) -> Decision:
         """Choose the targets for a :class:`Request`; as :meth:`explain`."""
         config = self.config
         prefer: Prefer = config.prefer
+        hints = hints.over(self._hints)
+        now = self._clock()
+        session = self._session(hints)
         return decide(
             request,
-            hints.over(self._hints),
+            hints,
             self.targets,
             self.state.snapshot(),
-            now=self._clock(),
+            now=now,
             policy=config.policy,
             prefer=prefer,
             value_usd=config.value_usd,
             rng=self._rng,
+            balance=config.balance,
+            stay=None if session is None else self.state.session(session, now),
         )
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _plan(self, decision: Decision) -> Plan:
+    def _plan(self, request: Request, decision: Decision, *, streamed: bool) -> Plan:
         config, hints = self.config, decision.hints
         alone = hints.fallback is False
         known = self._plan_targets
         names = decision.plan[:1] if alone else decision.plan
+        hedged = hints.hedge and len(names) > 1
+        asks = hedged or hints.max_cost_usd is not None
         return Plan(
             targets=tuple([known[name] for name in names]),
             timeout_s=config.timeout_s if hints.timeout_s is None else hints.timeout_s,
@@ -246,15 +274,58 @@ class Router:
             ),
             idle_timeout_s=config.idle_timeout_s,
             expected_s=max([scored.latency_s for scored in decision.ranked[: len(names)]]),
+            input_tokens=decision.features.input_tokens,
+            priority=hints.priority or 0,
+            flow=hints.tenant or "",
+            expect=_expecter(decision) if asks else None,
+            max_cost_usd=hints.max_cost_usd,
+            tool_names=_tools_on_offer(request) if request.tools else None,
+            verify=_check(request, hints, streamed=streamed),
+            strict=hints.verify is not None,
+            on_interrupt=hints.on_interrupt or "raise",
+            hedge=self._hedge(decision, streamed=streamed) if hedged else None,
         )
 
-    def _settler(self, decision: Decision) -> Settle:
+    def _hedge(self, decision: Decision, *, streamed: bool) -> Hedge:
+        after, input_tokens = self.config.hedge_after, decision.features.input_tokens
+        self._purse.earn(decision.ranked[0].cost_usd)
+
+        def after_s(target: PlanTarget) -> float | None:
+            if not isinstance(after, str):
+                return after
+            seen = self.state.latency(target.name, input_tokens)
+            if seen is not None:
+                took_s = seen.first_token_s if streamed else seen.duration_s
+                often_s, mostly_s = took_s(0.5), took_s(int(after[1:]) / 100)
+                if often_s is not None and mostly_s is not None:
+                    return min(mostly_s, MOST_TIMES_USUAL * often_s)
+            return UNMEASURED_IS_SLOW * decision.scored(target.name).latency_s
+
+        return Hedge(after_s, self._purse.pays)
+
+    def _session(self, hints: RoutingHints) -> str | None:
+        """The key of the request's session, where sessions are kept together."""
+        config = self.config
+        if config.policy == "ordered" and config.balance is None:
+            return None
+        return session_key(hints)
+
+    def _settler(self, request: Request, decision: Decision) -> Settle:
+        session = self._session(decision.hints)
+        # a provider counts from when it was asked
+        asked_at = 0.0 if session is None else self._clock()
+
         def settle(target: PlanTarget, response: Response) -> Settlement:
             usage = response.usage
             if not usage.reported and not usage.total_tokens:
                 usage = _estimated(decision, response)
-            cost_usd = self._cost(self._targets[target.name], response, usage)
-            return Settlement(usage, cost_usd, decision)
+            known = self._targets[target.name]
+            if session is not None:
+                cached = cached_by(known, request, usage, decision.cache)
+                if cached is not None:
+                    until = asked_at + cached.lifetime_s
+                    self.state.stay(session, Stay(target.name, cached.tokens, until))
+            return Settlement(usage, self._cost(known, response, usage), decision)
 
         return settle
 
@@ -275,11 +346,13 @@ class Router:
 
     def close(self) -> None:
         """Close the connections this router made. It can be used again."""
+        self._dispatcher.close()
         if self._owns_transport:
             self._transport.close()
 
     async def aclose(self) -> None:
         """Close the connections this router made, those of the running event loop included."""
+        await asyncio.to_thread(self._dispatcher.close)
         if self._owns_transport:
             await self._transport.aclose()
 
@@ -315,6 +388,38 @@ class Router:
     def __reduce__(self) -> tuple[Any, ...]:
         # keys stay behind (see TargetConfig.__getstate__) and are found in the environment again
         return (_rebuild, (type(self), self.config))
+
+
+def _expecter(decision: Decision) -> Expect:
+    def expect(target: PlanTarget) -> Settlement:
+        features = decision.features
+        scored = decision.scored(target.name)
+        usage = Usage(features.input_tokens, features.output_tokens, reported=False)
+        return Settlement(usage, scored.cost_usd, decision)
+
+    return expect
+
+
+def _check(request: Request, hints: RoutingHints, *, streamed: bool) -> Verify | None:
+    """Make what an answer must pass: what the caller asked for, else the form they asked for.
+
+    Of a stream only the former, since it must be held for it.
+    """
+    if hints.verify is not None:
+        return verifier(hints.verify, request)
+    if streamed or (request.output is None and request.tool_choice in _FREE_CHOICES):
+        return None
+    try:
+        return verifier("schema", request)
+    except InvalidRequestError:  # a schema that only its provider may understand
+        return None
+
+
+def _tools_on_offer(request: Request) -> frozenset[str] | None:
+    """Name the tools a request offers; None where a vendor's own are among them."""
+    if request.extra or any(isinstance(tool, NativeTool) for tool in request.tools):
+        return None
+    return frozenset([tool.name for tool in request.tools if isinstance(tool, Tool)])
 
 
 def _rebuild(cls: type[Router], config: RouterConfig) -> Router:

@@ -104,6 +104,15 @@ def test_explain_in_json_and_with_hints(run, config):
     assert decision["candidates"][1]["rejected"] == "excluded by the caller"
 
 
+def test_explain_tells_which_keys_share_the_traffic(run, tmp_path):
+    path = tmp_path / "llmrouter.yaml"
+    lines = ["balance: fastest", "models:"]
+    lines += [f"  - {{model: openai/gpt-5.4-nano, name: {key}}}" for key in ("one", "two")]
+    path.write_text("\n".join(lines))
+    _, out, _ = run("explain", "Hi", "--config", str(path))
+    assert "shares the traffic with" in " ".join(out.split())
+
+
 def test_explain_over_all_providers(run):
     status, out, _ = run(
         "explain", "Prove that 2 is prime", "--all", "--prefer", "quality", "--json"

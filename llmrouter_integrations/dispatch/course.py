@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import TYPE_CHECKING, NoReturn
 
 from tenacity import RetryCallState, Retrying
 
-from llmrouter_integrations.dispatch.steps import Broke, Wait
+from llmrouter_integrations.dispatch.ledger import Ledger
+from llmrouter_integrations.dispatch.patience import (
+    SHARE_WHILE_OTHERS_REMAIN,
+    call_limits,
+    says_nothing,
+)
+from llmrouter_integrations.dispatch.steps import (
+    Bell,
+    Broke,
+    CallTarget,
+    Continue,
+    Done,
+    Relay,
+    Repair,
+    Wait,
+)
 from llmrouter_integrations.errors import (
     AllTargetsFailed,
     DeadlineExceeded,
+    RejectedAnswerError,
     StreamInterrupted,
 )
-from llmrouter_integrations.messages import Attempt
 from llmrouter_integrations.state.base import Outcome
-from llmrouter_integrations.transport import Limits
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from llmrouter_integrations.dispatch.plan import (
-        DispatchSettings,
-        Plan,
-        PlanTarget,
-        Settle,
-        Settlement,
-    )
-    from llmrouter_integrations.dispatch.steps import Answered, CallTarget, Failed
-    from llmrouter_integrations.errors import AttemptError, TimeoutPhase
+    from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget, Settle
+    from llmrouter_integrations.dispatch.steps import Answered, Committed, Failed
+    from llmrouter_integrations.errors import AttemptError, RouterError
     from llmrouter_integrations.messages import Response
-    from llmrouter_integrations.state.base import Permit, StateStore
+    from llmrouter_integrations.state.base import CutOff, Permit, StateStore, Ticket
+
+    _Resting = tuple[float, str, PlanTarget | None]
+    """When a target may be asked, what it waits for, and itself if that is only a free place."""
 
 __all__ = ["Course"]
-
-TIMES_EXPECTED = 3.0
-"""How many times as long as expected a whole answer may take, beyond the wait for a first token,
-while another target could still be asked."""
-
-SHARE_WHILE_OTHERS_REMAIN = 2 / 3
-"""While another target could take over in time, one call may take at most this part of the time
-left (a stream: until its first content), so that a target that hangs leaves time for the next."""
 
 LEAST_CALL_S = 0.05
 """A wait that leaves less time than this for the call after it is not worth waiting."""
@@ -49,42 +53,50 @@ LEAST_CALL_S = 0.05
 PROBE_POLL_S = 0.2
 """How often to ask whether somebody else's probe has come back, at most."""
 
-SLOT_POLL_S = 0.02
-"""How often to ask whether a target with as many calls under way as it may have has a place free,
-at most."""
+PLACE_POLL_S = 1.0
+"""How often to look again at a target whose places are all taken, should nobody ring."""
 
-PATIENT_FROM = 0.5
-"""A limit that ran out is held against the target where it was at least this part of the configured
-one: the share leaves a first call 2/3, and a caller in a hurry nothing like it."""
+PATIENCE_WITH_ANSWER_S = 2.0
+"""How long a better answer may be waited for, where one is at hand that only lacks in something."""
 
-_BOUNDED_BY: Final[Mapping[TimeoutPhase, str]] = {
-    "connect": "connect_s",
-    "pool": "pool_s",
-    "write": "idle_s",
-}
-"""Phases before the first token with a limit of their own, which the attempt's may shorten."""
-
+_WHEN = itemgetter(0)
 _RETRYING = Retrying()
 """What tenacity's wait strategies expect a call's state to belong to."""
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A call under way."""
+
+    call: CallTarget
+    permit: Permit
+    began: float
+    first_token_s: float | None = None
 
 
 class Course:
     """One request's attempts so far, and the time, calls and targets it has left."""
 
     __slots__ = (
-        "attempts",
-        "barred",
-        "deadline",
-        "errors",
-        "last",
-        "outgrown_window",
-        "plan",
-        "ready_at",
-        "retries_left",
-        "rng",
-        "settings",
-        "settle",
-        "state",
+        "_at_hand",
+        "_barred",
+        "_bell",
+        "_broken",
+        "_deadline",
+        "_errors",
+        "_flights",
+        "_last",
+        "_ledger",
+        "_outgrown_window",
+        "_plan",
+        "_ready_at",
+        "_repair",
+        "_retries_left",
+        "_rng",
+        "_settings",
+        "_state",
+        "_streamed",
+        "_ticket",
     )
 
     def __init__(
@@ -96,170 +108,245 @@ class Course:
         settle: Settle,
         rng: random.Random,
         now: float,
+        streamed: bool,
     ) -> None:
-        self.plan = plan
-        self.state = state
-        self.settings = settings
-        self.settle = settle
-        self.rng = rng
-        self.deadline = now + plan.timeout_s
-        self.attempts: list[Attempt] = []
-        self.retries_left = settings.max_retries
-        self.errors: dict[str, AttemptError] = {}
+        self._plan = plan
+        self._state = state
+        self._settings = settings
+        self._rng = rng
+        self._streamed = streamed
+        self._deadline = now + plan.timeout_s
+        self._ledger = Ledger(plan, settle)
+        self._retries_left = settings.max_retries
+        self._flights: dict[str, _Flight] = {}
+        self._errors: dict[str, AttemptError] = {}
         """Target name to what its last call came to: whoever is not in it is yet to be asked."""
-        self.ready_at: dict[str, float] = {}
+        self._ready_at: dict[str, float] = {}
         """Target name to when it may be asked again, if it may."""
-        self.barred: set[tuple[str, str]] = set()
+        self._barred: set[tuple[str, str]] = set()
         """Provider and model: what refused the request would do so at its other targets too."""
-        self.outgrown_window = 0
-        self.last: AttemptError | None = None
+        self._outgrown_window = 0
+        self._last: AttemptError | None = None
+        self._at_hand: Response | None = None
+        """A finished answer that lacks in something, for want of a better one."""
+        self._repair: tuple[PlanTarget, Repair] | None = None
+        self._broken: StreamInterrupted | None = None
+        """What the caller has already seen of an answer that broke off, and why it did."""
+        self._ticket: Ticket | None = None
+        self._bell: Bell | None = None
 
-    def admit(self, now: float) -> tuple[PlanTarget, Permit] | None:
-        """Pick whom to ask now, if the state lets anyone through."""
-        if now >= self.deadline:
-            raise DeadlineExceeded(
-                self.attempts, self.plan.timeout_s, retry_after_s=self._rested_in_s(now)
-            ) from self.last
-        admit = self.state.admit
-        for target in self._unasked():
-            permit = admit(target.name, target.quota_group, now, target.max_concurrency)
-            if permit is not None:
-                return target, permit
-        for target in self._repeatable():
-            if self.ready_at[target.name] <= now:
-                permit = admit(target.name, target.quota_group, now, target.max_concurrency)
-                if permit is not None:
-                    self.retries_left -= 1
-                    return target, permit
-        return None
+    # -- whom to ask -----------------------------------------------------------------------------
 
-    def limits(self, target: PlanTarget, now: float, *, streamed: bool) -> Limits:
-        """Say how long a call may take that starts now."""
-        left_s = self.deadline - now
-        share_s = left_s * SHARE_WHILE_OTHERS_REMAIN
-        if not self._others_ready_by(now + share_s, target):
-            share_s = left_s
-        first_s = self.plan.first_token_timeout_s
-        if streamed:
-            return Limits(left_s, min(first_s, share_s), self.plan.idle_timeout_s)
-        if share_s < left_s:
-            share_s = min(share_s, first_s + TIMES_EXPECTED * self.plan.expected_s)
-        return Limits(share_s, share_s, self.plan.idle_timeout_s)
+    @property
+    def in_flight(self) -> bool:
+        """Whether a call is under way."""
+        return bool(self._flights)
 
-    def answered(
-        self,
-        target: PlanTarget,
-        permit: Permit,
-        event: Answered,
-        duration_s: float,
-        first_token_s: float | None,
-    ) -> Response:
-        """Take note of an answer, and say in it who gave it."""
-        response = event.response
-        usage = response.usage
-        self.state.record(
-            permit,
-            Outcome(
-                ok=True,
-                duration_s=duration_s,
-                first_token_s=first_token_s,
-                output_tokens=usage.output_tokens or None,
-            ),
-            event.now,
-        )
-        settlement = self.settle(target, response)
-        self.attempts.append(
-            Attempt(
-                target.name,
-                target.provider,
-                target.model,
-                "ok",
-                duration_s=duration_s,
-                first_token_s=first_token_s,
-                adjustments=event.adjustments,
-                usage=settlement.usage,
-                cost_usd=settlement.cost_usd,
-            )
-        )
-        return self._signed(response, target, settlement)
-
-    def failed(
-        self,
-        call: CallTarget,
-        permit: Permit,
-        event: Failed | Broke,
-        duration_s: float,
-        first_token_s: float | None,
-    ) -> None:
-        """Take note of a failure.
+    def next_call(self, now: float) -> CallTarget | None:
+        """Say whom to ask now, if the state lets anyone through.
 
         Raises:
-            StreamInterrupted: It was a committed stream: nobody else can continue it.
-            AttemptError: No other target can mend it.
+            DeadlineExceeded: Time is up.
+            StreamInterrupted: It is, and nobody could go on with what the caller has seen.
         """
-        error, target = event.error, call.target
-        if error.target is None:
-            error.target = target.name
-        self._teach(call, permit, event, duration_s, first_token_s)
-        self.last = error
-        partial = event.partial if isinstance(event, Broke) else None
-        settlement = None if partial is None else self.settle(target, partial)
-        self.attempts.append(
-            Attempt(
-                target.name,
-                target.provider,
-                target.model,
-                "error" if partial is None else "interrupted",
-                _told(error),
-                type(error).__name__,
-                duration_s,
-                first_token_s,
-                event.adjustments,
-                settlement and settlement.usage,
-                settlement and settlement.cost_usd,
+        if now >= self._deadline:
+            if self._at_hand is not None and self._broken is None:
+                return None
+            self._end(
+                DeadlineExceeded(
+                    self._ledger.attempts,
+                    self._plan.timeout_s,
+                    retry_after_s=self._rested_in_s(now),
+                )
             )
-        )
-        if partial is not None and settlement is not None:
-            partial = self._signed(partial, target, settlement)
-            raise StreamInterrupted(partial, error, self.attempts) from error
-        self._weigh(target, error, event.now)
+        if self._repair is not None:
+            target, repair = self._repair
+            self._repair = None
+            if (permit := self._admit(target, now)) is not None:
+                self._retries_left -= 1
+                return self._take_off(target, permit, now, repair)
+        amend = None if self._broken is None else self._going_on(self._broken)
+        for target in self._unasked():
+            if (permit := self._admit(target, now)) is not None:
+                return self._take_off(target, permit, now, amend)
+        for target in self._repeatable():
+            if (
+                self._ready_at[target.name] <= now
+                and (permit := self._admit(target, now)) is not None
+            ):
+                self._retries_left -= 1
+                return self._take_off(target, permit, now, amend)
+        return None
 
-    def wait(self, now: float) -> Wait:
-        """Say how long to wait, now that nobody can be asked.
+    def hedge(self, now: float) -> CallTarget | None:
+        """Say whom to ask beside a call that is slow, if that is wanted and can be paid."""
+        hedge, expect = self._plan.hedge, self._plan.expect
+        if hedge is None or len(self._flights) != 1 or now >= self._deadline - LEAST_CALL_S:
+            return None
+        for target in self._unasked():
+            if target.name in self._flights:
+                continue
+            cost_usd = (expect(target).cost_usd if expect else None) or 0.0
+            if not hedge.pays(cost_usd):
+                return None
+            if (permit := self._admit(target, now)) is not None:
+                call = next(iter(self._flights.values())).call
+                return self._take_off(target, permit, now, call.amend)
+        return None
+
+    def wait(self, now: float) -> Wait | Done:
+        """Say how long to wait, now that nobody can be asked; or give what is at hand.
 
         Raises:
             AllTargetsFailed: Nobody will be ready in time.
             AttemptError: Only the request was ever at fault.
+            StreamInterrupted: Nobody could go on with what the caller has seen.
         """
-        resting = self._resting(now)
+        resting = self._resting(now) if now < self._deadline else []
         if resting:
-            when, why = min(resting)
-            if when <= self.deadline - LEAST_CALL_S:
-                return Wait(when - now, why)
-            reason = "no target is ready in time: " + "; ".join(why for _, why in resting)
-        elif self.last is not None and all(e.elsewhere != "yes" for e in self.errors.values()):
-            raise self._blamed(self.last)
+            when, why, _ = min(resting, key=_WHEN)
+            until = self._deadline - LEAST_CALL_S
+            if self._at_hand is not None:
+                until = min(until, now + PATIENCE_WITH_ANSWER_S)
+            if when <= until:
+                full = [target for _, _, target in resting if target is not None]
+                bell = self._queue(full) if full else None
+                if bell is not None or len(full) < len(resting):
+                    return Wait(when - now, why, bell)
+                resting = [(when, f"too many wait for {t.name}", t) for t in full]
+        if self._at_hand is not None and self._broken is None:
+            return Done(replace(self._at_hand, attempts=tuple(self._ledger.attempts)))
+        if resting:
+            reason = "no target is ready in time: " + "; ".join(why for _, why, _ in resting)
+        elif self._last is not None and all(e.elsewhere != "yes" for e in self._errors.values()):
+            self._end(self._blamed(self._last))
         else:
-            reason = ""
-        raise AllTargetsFailed(
-            self.attempts, reason, retry_after_s=self._rested_in_s(now)
-        ) from self.last
+            reason = self._too_dear()
+        return self._end(
+            AllTargetsFailed(self._ledger.attempts, reason, retry_after_s=self._rested_in_s(now))
+        )
 
-    def _teach(
-        self,
-        call: CallTarget,
-        permit: Permit,
-        event: Failed | Broke,
-        duration_s: float,
-        first_token_s: float | None,
-    ) -> None:
+    # -- what came of it -------------------------------------------------------------------------
+
+    def answered(self, event: Answered) -> Response:
+        """Take note of an answer, and say in it who gave it."""
+        flight = self._land(event.target)
+        self._lose_others(event.now)
+        duration_s = event.now - flight.began
+        self._state.record(
+            flight.permit,
+            Outcome(
+                ok=True,
+                duration_s=duration_s,
+                first_token_s=flight.first_token_s,
+                input_tokens=self._plan.input_tokens,
+                output_tokens=event.response.usage.output_tokens or None,
+            ),
+            event.now,
+        )
+        return self._ledger.answered(flight.call.target, event, duration_s, flight.first_token_s)
+
+    def committed(self, event: Committed) -> Relay:
+        """Take note of a stream's first content: this one is handed on, and no other."""
+        flight = self._land(event.target)
+        self._lose_others(event.now)
+        target = flight.call.target
+        self._flights[target.name] = flight
+        flight.first_token_s = event.now - flight.began
+        self._state.alive(flight.permit, event.now)
+        broken = self._broken
+        replaced = broken is not None and not isinstance(flight.call.amend, Continue)
+        return Relay(target, broken.partial if replaced and broken is not None else None)
+
+    def failed(self, event: Failed | Broke) -> None:
+        """Take note of a failure.
+
+        Raises:
+            StreamInterrupted: It was a committed stream that nobody else can continue.
+            AttemptError: No other target can mend it.
+        """
+        flight = self._land(event.target)
+        error, target = event.error, flight.call.target
+        if error.target is None:
+            error.target = target.name
+        duration_s = event.now - flight.began
+        self._teach(flight, event, duration_s)
+        self._last = error
+        partial = event.partial if isinstance(event, Broke) else None
+        settlement = self._ledger.failed(target, event, partial, duration_s, flight.first_token_s)
+        if partial is not None and settlement is not None:
+            partial = self._ledger.signed(partial, target, settlement)
+            self._broken = StreamInterrupted(partial, error, self._ledger.attempts)
+            if not self._may_go_on(self._broken):
+                raise self._broken from error
+        elif error.answer is not None and settlement is not None and not self._plan.strict:
+            self._at_hand = self._ledger.signed(error.answer, target, settlement)
+        self._weigh(target, error, event.now)
+
+    def close(self) -> None:
+        """Give back what is held of the state."""
+        while self._flights:
+            _, flight = self._flights.popitem()
+            self._state.release(flight.permit)
+        self._leave_queue()
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _admit(self, target: PlanTarget, now: float) -> Permit | None:
+        if not self._ledger.affords(target):
+            return None
+        permit = self._state.admit(
+            target.name, target.quota_group, now, target.max_concurrency, self._ticket
+        )
+        if permit is not None and self._ticket is not None:
+            self._leave_queue()
+        return permit
+
+    def _take_off(
+        self, target: PlanTarget, permit: Permit, now: float, amend: Repair | Continue | None
+    ) -> CallTarget:
+        left_s = self._deadline - now
+        share_s = left_s * SHARE_WHILE_OTHERS_REMAIN
+        if not self._others_ready_by(now + share_s, target):
+            share_s = left_s
+        hedge = self._plan.hedge
+        slow_after_s = None
+        if hedge is not None and not self._flights:
+            slow_after_s = hedge.after_s(target)
+        limits = call_limits(self._plan, left_s, share_s, streamed=self._streamed)
+        call = CallTarget(target, limits, amend, slow_after_s)
+        self._flights[target.name] = _Flight(call, permit, now)
+        return call
+
+    def _land(self, name: str) -> _Flight:
+        if name:
+            return self._flights.pop(name)
+        return self._flights.popitem()[1]
+
+    def _lose_others(self, now: float) -> None:
+        while self._flights:
+            _, lost = self._flights.popitem()
+            self._state.record(
+                lost.permit,
+                Outcome(
+                    ok=False,
+                    cut_off="first_token" if self._streamed else "end",
+                    duration_s=now - lost.began,
+                    input_tokens=self._plan.input_tokens,
+                ),
+                now,
+            )
+            self._ledger.lost(lost.call.target, now - lost.began)
+
+    def _teach(self, flight: _Flight, event: Failed | Broke, duration_s: float) -> None:
         """Tell the state what went wrong, if that says anything of the target."""
-        error = event.error
-        if self._says_nothing(error, call.limits, event.now):
-            self.state.release(permit)
+        error, now = event.error, event.now
+        limits, too_late = flight.call.limits, now >= self._deadline
+        if says_nothing(error, limits, self._plan, self._settings, too_late=too_late):
+            self._state.release(flight.permit)
             return
-        self.state.record(
-            permit,
+        self._state.record(
+            flight.permit,
             Outcome(
                 ok=False,
                 cools=error.cools,
@@ -268,99 +355,137 @@ class Course:
                 least_cooldown_s=error.least_cooldown_s,
                 reason=type(error).__name__,
                 duration_s=duration_s,
-                first_token_s=first_token_s,
+                first_token_s=flight.first_token_s,
+                input_tokens=self._plan.input_tokens,
+                cut_off=self._cut_off(flight, error),
             ),
-            event.now,
+            now,
         )
 
-    def _says_nothing(self, error: AttemptError, limits: Limits, now: float) -> bool:
-        """Whether the target was not asked at all, or the caller had no patience with it."""
-        if error.cools == "nothing":
-            return not error.sent
-        if error.status is not None and error.status >= 300:
-            return False
-        return now >= self.deadline or (
-            error.phase is not None and self._was_impatient(error.phase, limits)
-        )
-
-    def _was_impatient(self, phase: TimeoutPhase, limits: Limits) -> bool:
-        usual = self.settings
-        if phase == "idle":  # a silence has the configured limit, or the deadline
-            return False
-        if phase == "total":
-            whole_s = usual.first_token_timeout_s + TIMES_EXPECTED * self.plan.expected_s
-            return limits.total_s < PATIENT_FROM * min(usual.timeout_s, whole_s)
-        usual_s = min(usual.first_token_timeout_s, usual.timeout_s)
-        if bound := _BOUNDED_BY.get(phase):
-            usual_s = min(usual_s, getattr(limits, bound))
-        return limits.first_token_s < PATIENT_FROM * usual_s
+    def _cut_off(self, flight: _Flight, error: AttemptError) -> CutOff | None:
+        if error.phase is None:
+            return None
+        return "first_token" if self._streamed and flight.first_token_s is None else "end"
 
     def _weigh(self, target: PlanTarget, error: AttemptError, now: float) -> None:
         """Work out who may still be asked after an error, and when its target may be."""
         if error.elsewhere == "no":
-            raise self._blamed(error)
+            self._end(self._blamed(error))
         if error.elsewhere != "yes":
             if error.sent:
-                self.barred.add((target.provider, target.model))
+                self._barred.add((target.provider, target.model))
             if error.elsewhere == "bigger_window" and target.context_window is not None:
-                self.outgrown_window = max(self.outgrown_window, target.context_window)
-        self.errors[target.name] = error
-        self.ready_at.pop(target.name, None)
-        if error.retry_same:
-            failures = sum(a.target == target.name for a in self.attempts)
-            self.ready_at[target.name] = now + self._backoff_s(error, failures)
+                self._outgrown_window = max(self._outgrown_window, target.context_window)
+        asked_before = target.name in self._errors
+        self._errors[target.name] = error
+        self._ready_at.pop(target.name, None)
+        if isinstance(error, RejectedAnswerError):
+            if error.answer is not None and not asked_before and self._retries_left > 0:
+                self._repair = target, Repair(error.answer, error.problem)
+        elif error.retry_same:
+            failures = sum(a.target == target.name for a in self._ledger.attempts)
+            self._ready_at[target.name] = now + self._backoff_s(error, failures)
+
+    def _may_go_on(self, broken: StreamInterrupted) -> bool:
+        """Whether somebody may take over from a stream of which something was handed on."""
+        wanted = self._plan.on_interrupt
+        if wanted == "continue":
+            parts = broken.partial.message.parts
+            return len(parts) == 1 and bool(broken.partial.text)
+        return wanted == "restart"
+
+    def _going_on(self, broken: StreamInterrupted) -> Continue | None:
+        return Continue(broken.partial) if self._plan.on_interrupt == "continue" else None
 
     def _others_ready_by(self, when: float, target: PlanTarget) -> bool:
         snapshot = None
         for other in self._unasked():
             if other is target:
                 continue
-            snapshot = snapshot or self.state.snapshot()
+            snapshot = snapshot or self._state.snapshot()
             if snapshot.cooling_until(other.name, other.quota_group) <= when:
                 return True
         return False
 
     def _unasked(self) -> Iterator[PlanTarget]:
-        errors = self.errors
+        errors = self._errors
         if not errors:
-            return iter(self.plan.targets)
-        return (t for t in self.plan.targets if t.name not in errors and self._may_serve(t))
+            return iter(self._plan.targets)
+        return (t for t in self._plan.targets if t.name not in errors and self._may_serve(t))
 
     def _repeatable(self) -> Iterator[PlanTarget]:
-        if not self.ready_at or self.retries_left <= 0:
+        if not self._ready_at or self._retries_left <= 0:
             return iter(())
-        return (t for t in self.plan.targets if t.name in self.ready_at and self._may_serve(t))
+        return (t for t in self._plan.targets if t.name in self._ready_at and self._may_serve(t))
 
     def _may_serve(self, target: PlanTarget) -> bool:
-        if self.barred and (target.provider, target.model) in self.barred:
+        if self._barred and (target.provider, target.model) in self._barred:
             return False
-        return target.context_window is None or target.context_window > self.outgrown_window
+        continuing = self._broken is not None and self._plan.on_interrupt == "continue"
+        if continuing and not target.prefills:
+            return False
+        return target.context_window is None or target.context_window > self._outgrown_window
 
-    def _resting(self, now: float) -> list[tuple[float, str]]:
+    # -- waiting ---------------------------------------------------------------------------------
+
+    def _resting(self, now: float) -> list[_Resting]:
         """Say when each target that may still be asked is ready, and what it waits for."""
-        snapshot = self.state.snapshot()
-        found: list[tuple[float, str]] = []
+        snapshot = self._state.snapshot()
+        found: list[_Resting] = []
         for target in (*self._unasked(), *self._repeatable()):
-            rested_at = snapshot.cooling_until(target.name, target.quota_group)
-            ready_at = max(rested_at, self.ready_at.get(target.name, 0.0))
-            if ready_at <= now:
-                poll_s, why = SLOT_POLL_S, "has as many calls under way as it may"
-                if snapshot.is_probed(target.name, target.quota_group):
-                    poll_s, why = PROBE_POLL_S, "is being probed"
-                found.append((now + poll_s * self.rng.uniform(0.5, 1.0), f"{target.name} {why}"))
+            if not self._ledger.affords(target):
                 continue
-            why = snapshot.reason(target.name, target.quota_group)
-            if rested_at < ready_at:
-                why = type(self.errors[target.name]).__name__
-            found.append((ready_at, f"{target.name} rests for {ready_at - now:.1f} s ({why})"))
+            rested_at = snapshot.cooling_until(target.name, target.quota_group)
+            ready_at = max(rested_at, self._ready_at.get(target.name, 0.0))
+            if ready_at > now:
+                why = snapshot.reason(target.name, target.quota_group)
+                if rested_at < ready_at:
+                    why = type(self._errors[target.name]).__name__
+                told = f"{target.name} rests for {ready_at - now:.1f} s ({why})"
+                found.append((ready_at, told, None))
+                continue
+            full = None
+            poll_s, why = PROBE_POLL_S, "is being probed"
+            limited = target.max_concurrency is not None
+            if limited and not snapshot.is_probed(target.name, target.quota_group):
+                poll_s, why, full = PLACE_POLL_S, "has as many calls under way as it may", target
+            when = now + poll_s * self._rng.uniform(0.5, 1.0)
+            found.append((when, f"{target.name} {why}", full))
         return found
+
+    def _queue(self, full: list[PlanTarget]) -> Bell | None:
+        """Stand in line at targets whose places are all taken, if there is room in the line."""
+        if self._bell is not None and not self._bell.has_rung:
+            return self._bell
+        self._leave_queue()
+        bell = Bell()
+        self._ticket = self._state.queue(
+            [(t.name, t.max_concurrency) for t in full if t.max_concurrency is not None],
+            priority=self._plan.priority,
+            flow=self._plan.flow,
+            wake=bell.ring,
+        )
+        if self._ticket is not None:
+            self._bell = bell
+        return self._bell
+
+    def _too_dear(self) -> str:
+        """Say so if somebody could be asked but for what the request may cost."""
+        if all(map(self._ledger.affords, (*self._unasked(), *self._repeatable()))):
+            return ""
+        return f"a further call would cost more than is left of ${self._plan.max_cost_usd:g}"
+
+    def _leave_queue(self) -> None:
+        if self._ticket is not None:
+            self._state.leave(self._ticket)
+            self._ticket = self._bell = None
 
     def _rested_in_s(self, now: float) -> float | None:
         """How long it takes until the first target is ready, where none is now."""
-        snapshot = self.state.snapshot()
+        snapshot = self._state.snapshot()
         first = min(
-            max(snapshot.cooling_until(t.name, t.quota_group), self.ready_at.get(t.name, 0.0))
-            for t in self.plan.targets
+            max(snapshot.cooling_until(t.name, t.quota_group), self._ready_at.get(t.name, 0.0))
+            for t in self._plan.targets
         )
         return first - now if first > now else None
 
@@ -370,25 +495,19 @@ class Course:
         so_far = RetryCallState(_RETRYING, None, (), {})
         so_far.attempt_number = failures
         so_far.set_exception((type(error), error, error.__traceback__))
-        return self.settings.wait(so_far) * self.rng.uniform(0.5, 1.0)
+        return self._settings.wait(so_far) * self._rng.uniform(0.5, 1.0)
 
     def _blamed(self, error: AttemptError) -> AttemptError:
-        error.attempts = tuple(self.attempts)
+        error.attempts = tuple(self._ledger.attempts)
         return error
 
-    def _signed(self, response: Response, target: PlanTarget, settlement: Settlement) -> Response:
-        return replace(
-            response,
-            target=target.name,
-            provider=target.provider,
-            model=response.model or target.model,
-            usage=settlement.usage,
-            cost_usd=settlement.cost_usd,
-            decision=settlement.decision,
-            attempts=tuple(self.attempts),
-        )
-
-
-def _told(error: AttemptError) -> str:
-    said = " ".join(str(part) for part in (error.status, error.code) if part)
-    return f"{type(error).__name__}: {error.message}" + (f" [{said}]" if said else "")
+    def _end(self, error: RouterError) -> NoReturn:
+        """Give up, with the error that says most: what the caller has seen comes first."""
+        if self._broken is not None:
+            broken = self._broken
+            raise StreamInterrupted(
+                broken.partial, broken.cause, self._ledger.attempts
+            ) from self._last
+        if error is self._last:
+            raise error
+        raise error from self._last

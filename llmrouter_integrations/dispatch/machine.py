@@ -7,13 +7,22 @@ yields Done or raises. Closing it at any point hands back what it holds of the s
 The rules, in the order they are applied:
 
 1. A request error that no other target can mend is raised as it is.
-2. Targets not yet asked come first, in the plan's order, if the state admits them (they are
+2. An answer that did not pass the check its caller asked for is shown to its model once, with what
+   is wrong with it, within the retry budget.
+3. Targets not yet asked come first, in the plan's order, if the state admits them (they are
    rested, and have a place free) and the errors so far leave them a chance (a larger window,
    another model or provider).
-3. Then targets that failed in a way that may pass are asked again, once their backoff or their
+4. Then targets that failed in a way that may pass are asked again, once their backoff or their
    ``Retry-After`` is over, within the retry budget.
-4. Only when nobody can be asked now is there a wait: for whoever is ready first, and only if
-   that leaves time for a call. Otherwise the request ends at once.
+5. Only when nobody can be asked now is there a wait: for whoever is ready first, and only if
+   that leaves time for a call. Otherwise the request ends at once: with an answer that lacks in
+   something, where there is one and the caller asked for no better; else with an error.
+
+Beside a call that is slow, another target may be asked if the plan has a hedge: the first answer,
+or the first content of a stream, wins, and the other call is cancelled.
+
+After a committed stream broke, rules 3 to 5 hold for whoever may go on with it, if the plan asks
+for that; else the request ends there.
 """
 
 from __future__ import annotations
@@ -23,12 +32,12 @@ from typing import TYPE_CHECKING
 from llmrouter_integrations.dispatch.course import Course
 from llmrouter_integrations.dispatch.steps import (
     Answered,
+    Await,
     Broke,
-    CallTarget,
     Committed,
     Done,
     Failed,
-    Relay,
+    Slow,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dispatch"]
 
-_RELAY = Relay()
+_AWAIT = Await()
 
 
 def dispatch(
@@ -60,7 +69,8 @@ def dispatch(
         plan: Whom to ask, and how long it may take in all.
         state: The health of the targets.
         settings: Retries and waits.
-        settle: Called once with the answer, or with what had come of it when it broke off.
+        settle: Called with each answer that is billed: the one given, one that did not hold, or
+            what had come of one when it broke off.
         rng: Spreads waits.
         now: The time the request began, in seconds of the clock that events carry.
         streamed: Whether the answer is streamed.
@@ -74,30 +84,35 @@ def dispatch(
         DeadlineExceeded: The plan's time ran out.
         StreamInterrupted: A committed stream broke.
     """
-    course = Course(plan, state=state, settings=settings, settle=settle, rng=rng, now=now)
-    while True:
-        admitted = course.admit(now)
-        if admitted is None:
-            now = (yield course.wait(now)).now
-            continue
-        target, permit = admitted
-        began = now
-        first_token_s: float | None = None
-        try:
-            call = CallTarget(target, course.limits(target, now, streamed=streamed))
+    course = Course(
+        plan, state=state, settings=settings, settle=settle, rng=rng, now=now, streamed=streamed
+    )
+    try:
+        while True:
+            call = course.next_call(now)
+            if call is None:
+                step = course.wait(now)
+                event = yield step
+                if type(step) is Done:
+                    return
+                now = event.now
+                continue
             event = yield call
-            if type(event) is Committed:
-                first_token_s = event.now - began
-                state.alive(permit, event.now)
-                event = yield _RELAY
-        except BaseException:
-            state.release(permit)
-            raise
-        now = event.now
-        if isinstance(event, Answered):
-            yield Done(course.answered(target, permit, event, now - began, first_token_s))
-            return
-        if not isinstance(event, (Failed, Broke)):
-            state.release(permit)
-            raise TypeError(f"{event} is no answer to a call")
-        course.failed(call, permit, event, now - began, first_token_s)
+            while True:
+                now = event.now
+                if type(event) is Answered:
+                    yield Done(course.answered(event))
+                    return
+                if type(event) is Committed:
+                    event = yield course.committed(event)
+                elif type(event) is Slow:
+                    event = yield course.hedge(now) or _AWAIT
+                elif isinstance(event, (Failed, Broke)):
+                    course.failed(event)
+                    if not course.in_flight:
+                        break
+                    event = yield _AWAIT
+                else:
+                    raise TypeError(f"{event} is no answer to a call")
+    finally:
+        course.close()

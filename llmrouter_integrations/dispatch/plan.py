@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,9 +13,10 @@ from llmrouter_integrations.messages import Response, Usage
 if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
+    from llmrouter_integrations.hints import OnInterrupt
     from llmrouter_integrations.routing.decision import Decision
 
-__all__ = ["DispatchSettings", "Plan", "PlanTarget", "Settle", "Settlement"]
+__all__ = ["DispatchSettings", "Hedge", "Plan", "PlanTarget", "Settle", "Settlement", "Verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class PlanTarget:
         quota_group: Whose rate limit it shares.
         context_window: Most tokens of prompt and answer together, where it is known.
         max_concurrency: Most calls to it under way at once; None: any number.
+        prefills: Whether it goes on with an answer whose beginning it is given.
     """
 
     name: str
@@ -37,6 +39,45 @@ class PlanTarget:
     quota_group: str
     context_window: int | None = None
     max_concurrency: int | None = None
+    prefills: bool = False
+
+
+class Settlement(NamedTuple):
+    """What is known of an answer beyond what its provider said.
+
+    Attributes:
+        usage: Tokens as billed; estimated where the provider did not say.
+        cost_usd: Dollars, or None without a price.
+        decision: Why this target was asked.
+    """
+
+    usage: Usage
+    cost_usd: float | None = None
+    decision: Decision | None = None
+
+
+Settle = Callable[[PlanTarget, Response], Settlement]
+"""Works out the settlement of an answer, or of what had come of one when it broke off."""
+
+Expect = Callable[[PlanTarget], Settlement]
+"""Estimates the settlement of a target's answer that nobody has seen."""
+
+Verify = Callable[[Response], str | Awaitable[str | None] | None]
+"""Says what is wrong with an answer, in words for the model; None: it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hedge:
+    """When to ask a second target beside a slow first one.
+
+    Attributes:
+        after_s: How long a target's answer, or a stream's first content, may take before it counts
+            as slow, in seconds; None where nobody knows.
+        pays: Whether as many dollars as given may be spent on it; takes them from the purse.
+    """
+
+    after_s: Callable[[PlanTarget], float | None]
+    pays: Callable[[float], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +93,17 @@ class Plan:
         idle_timeout_s: Longest silence within an answer, in seconds.
         expected_s: How long a whole answer is expected to take at the slowest of the targets, in
             seconds.
+        input_tokens: How long the prompt is, about.
+        priority: Who waits for a place at a busy target goes before those of lower priority.
+        flow: Whose request it is: busy targets serve flows in turn.
+        expect: Estimates an answer's cost.
+        max_cost_usd: What all calls together may cost, in dollars; None: anything.
+        tool_names: The tools on offer; a call of any other is malformed. None: not known.
+        verify: What an answer must pass to be one. A stream is held until it has.
+        strict: Whether the caller asked for that: then no other answer is handed on. Else one that
+            did not pass is, where nobody gave a better one.
+        on_interrupt: What to do when a stream breaks after content was handed on.
+        hedge: Whether and when to race a second target.
     """
 
     targets: tuple[PlanTarget, ...]
@@ -59,6 +111,16 @@ class Plan:
     first_token_timeout_s: float = 60.0
     idle_timeout_s: float = 30.0
     expected_s: float = 0.0
+    input_tokens: int | None = None
+    priority: int = 0
+    flow: str = ""
+    expect: Expect | None = None
+    max_cost_usd: float | None = None
+    tool_names: frozenset[str] | None = None
+    verify: Verify | None = None
+    strict: bool = False
+    on_interrupt: OnInterrupt = "raise"
+    hedge: Hedge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +141,3 @@ class DispatchSettings:
     timeout_s: float = 60.0
     first_token_timeout_s: float = 60.0
     wait: WaitBaseT = field(default_factory=lambda: wait_exponential(multiplier=0.5, max=10))
-
-
-class Settlement(NamedTuple):
-    """What is known of an answer beyond what its provider said.
-
-    Attributes:
-        usage: Tokens as billed; estimated where the provider did not say.
-        cost_usd: Dollars, or None without a price.
-        decision: Why this target was asked.
-    """
-
-    usage: Usage
-    cost_usd: float | None = None
-    decision: Decision | None = None
-
-
-Settle = Callable[[PlanTarget, Response], Settlement]
-"""Works out the settlement of an answer, or of what had come of one when it broke off."""

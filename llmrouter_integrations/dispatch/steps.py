@@ -7,9 +7,12 @@ of it. Every event carries the time it happened at, so the machine needs no cloc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmrouter_integrations.dispatch.plan import PlanTarget
     from llmrouter_integrations.errors import AttemptError
     from llmrouter_integrations.messages import Adjustment, Response
@@ -17,13 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answered",
+    "Await",
+    "Bell",
     "Broke",
     "CallTarget",
     "Committed",
+    "Continue",
     "Done",
     "Event",
     "Failed",
     "Relay",
+    "Repair",
+    "Slow",
     "Step",
     "Wait",
     "Woke",
@@ -31,21 +39,58 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """Ask again, showing the model its answer and what is wrong with it."""
+
+    answer: Response
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Ask for the rest of a text that broke off; its beginning has been handed on."""
+
+    partial: Response
+
+
+@dataclass(frozen=True, slots=True)
 class CallTarget:
     """Step: call this target. Answer with Answered or Failed; a stream's first with Committed.
+
+    Other calls under way go on beside it.
 
     Attributes:
         target: Whom to call.
         limits: How long it may take.
+        amend: What is asked in place of the request itself.
+        slow_after_s: Answer with Slow where nothing has come of any call by then, in seconds.
     """
 
     target: PlanTarget
     limits: Limits
+    amend: Repair | Continue | None = None
+    slow_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Step: see what comes of the calls under way. Answer as to CallTarget, but never Slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """Step: hand the committed stream on to the caller. Answer with Answered or Broke."""
+    """Step: hand the committed stream on to the caller. Answer with Answered or Broke.
+
+    Whatever other call is under way is cancelled first.
+
+    Attributes:
+        target: Whose stream.
+        instead_of: What had been handed on of an answer that broke off and that this one replaces:
+            tell the caller so, before anything of it.
+    """
+
+    target: PlanTarget
+    instead_of: Response | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +98,24 @@ class Wait:
     """Step: let time pass. Answer with Woke.
 
     Attributes:
-        seconds: How long.
+        seconds: How long, at most.
         why: For people.
+        bell: Rings if there is no need to wait any longer.
     """
 
     seconds: float
     why: str
+    bell: Bell | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The last step: here is the answer."""
+    """The last step: here is the answer. Whatever call is still under way is cancelled."""
 
     response: Response
 
 
-Step = CallTarget | Relay | Wait | Done
+Step = CallTarget | Await | Relay | Wait | Done
 
 
 @dataclass(slots=True)
@@ -78,13 +125,16 @@ class Answered:
     now: float
     response: Response
     adjustments: tuple[Adjustment, ...] = ()
+    target: str = ""
+    """Whose; may be left out where only one call is under way. The same below."""
 
 
 @dataclass(slots=True)
 class Committed:
-    """Event: a stream's first real content has come; from here on nobody else can answer."""
+    """Event: a stream's first real content has come."""
 
     now: float
+    target: str = ""
 
 
 @dataclass(slots=True)
@@ -94,16 +144,25 @@ class Failed:
     now: float
     error: AttemptError
     adjustments: tuple[Adjustment, ...] = ()
+    target: str = ""
 
 
 @dataclass(slots=True)
 class Broke:
-    """Event: a committed stream broke; ``partial`` is what had arrived."""
+    """Event: a committed stream broke; ``partial`` is what had been handed on."""
 
     now: float
     error: AttemptError
     partial: Response
     adjustments: tuple[Adjustment, ...] = ()
+    target: str = ""
+
+
+@dataclass(slots=True)
+class Slow:
+    """Event: the time that a call said is long has passed, and nothing has come."""
+
+    now: float
 
 
 @dataclass(slots=True)
@@ -113,4 +172,36 @@ class Woke:
     now: float
 
 
-Event = Answered | Committed | Failed | Broke | Woke
+Event = Answered | Committed | Failed | Broke | Slow | Woke
+
+
+class Bell:
+    """Ends a wait early, from whatever thread. It rings once; who listens too late hears it too."""
+
+    __slots__ = ("_heard_by", "_lock", "_rung")
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._rung = False
+        self._heard_by: Callable[[], object] | None = None
+
+    @property
+    def has_rung(self) -> bool:
+        """Whether it has."""
+        return self._rung
+
+    def ring(self) -> None:
+        """Wake who waits."""
+        with self._lock:
+            self._rung = True
+            heard_by = self._heard_by
+        if heard_by is not None:
+            heard_by()
+
+    def listen(self, wake: Callable[[], object]) -> None:
+        """Have ``wake`` called, from the thread that rings, or at once where it has rung."""
+        with self._lock:
+            self._heard_by = wake
+            rung = self._rung
+        if rung:
+            wake()

@@ -23,11 +23,13 @@ from llmrouter_integrations.hints import EMPTY, Prefer, RoutingHints
 from llmrouter_integrations.langchain.errors import as_model_error
 from llmrouter_integrations.langchain.from_response import Form, combined, to_chunks, to_result
 from llmrouter_integrations.langchain.hints import BESIDE_THE_CHOICE, FORM, KWARG
+from llmrouter_integrations.langchain.restarts import to_restartable_chunks
 from llmrouter_integrations.langchain.structured import Method, structured, structured_kwargs
 from llmrouter_integrations.langchain.to_request import to_request
 from llmrouter_integrations.langchain.tools import AnyTool, choice_kwarg, tools_kwarg
 from llmrouter_integrations.langchain.with_router import ModelWithRouter
 from llmrouter_integrations.messages import Chunk, Request
+from llmrouter_integrations.router import Router
 from llmrouter_integrations.routing.features import estimate_tokens, read_features
 from llmrouter_integrations.settings import read_param
 
@@ -162,10 +164,12 @@ class RoutedChatModel(ModelWithRouter):
     ) -> Iterator[ChatGenerationChunk]:
         try:
             request, hints, form = self._read_call(messages, stop, kwargs)
-            chunks = self._engine().router.run_stream(request, hints)
+            router = self._engine().router
+            write = _writer(hints, router)
+            chunks = router.run_stream(request, hints)
             with closing(cast("Generator[Chunk]", chunks)):
                 for chunk in chunks:
-                    yield from to_chunks(chunk, form)
+                    yield from write(chunk, form)
         except RouterError as error:
             as_model_error(error)
             raise
@@ -179,10 +183,12 @@ class RoutedChatModel(ModelWithRouter):
     ) -> AsyncIterator[ChatGenerationChunk]:
         try:
             request, hints, form = self._read_call(messages, stop, kwargs)
-            chunks = self._engine().router.arun_stream(request, hints)
+            router = self._engine().router
+            write = _writer(hints, router)
+            chunks = router.arun_stream(request, hints)
             async with aclosing(cast("AsyncGenerator[Chunk]", chunks)):
                 async for chunk in chunks:
-                    for written in to_chunks(chunk, form):
+                    for written in write(chunk, form):
                         yield written
         except RouterError as error:
             as_model_error(error)
@@ -334,3 +340,9 @@ class RoutedChatModel(ModelWithRouter):
         for name in (*_PARAMS, "policy", "prefer", "timeout", "max_retries"):
             said[name] = getattr(self, name)
         return [(name, value) for name, value in said.items() if value is not None]
+
+
+def _writer(hints: RoutingHints, router: Router) -> Callable[[Chunk, Form], Any]:
+    """Say how the chunks of a stream are written: in a way of their own if it may begin again."""
+    wanted = hints.on_interrupt or router.config.hints.get("on_interrupt")
+    return to_restartable_chunks if wanted == "restart" else to_chunks

@@ -33,7 +33,16 @@ KWARG: Final = "llmrouter_hints"
 that differ in their hints."""
 
 BESIDE_THE_CHOICE: Final = frozenset(
-    {"session", "tenant", "tags", "timeout_s", "first_token_timeout_s", "hedge"}
+    {
+        "session",
+        "tenant",
+        "tags",
+        "timeout_s",
+        "first_token_timeout_s",
+        "hedge",
+        "on_interrupt",
+        "priority",
+    }
 )
 """Hints that say nothing of what answer is wanted: cached answers are shared across them."""
 

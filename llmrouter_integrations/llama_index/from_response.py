@@ -27,7 +27,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from llmrouter_integrations.account import account_of
+from llmrouter_integrations.account import RESTARTED, account_of
 from llmrouter_integrations.llama_index.to_request import AUDIO, OPAQUE
 from llmrouter_integrations.messages import (
     AudioPart,
@@ -278,6 +278,9 @@ def stream_responses(chunks: Iterator[Chunk]) -> Generator[ChatResponse]:
     growing = _GrowingMessage()
     with closing(cast("Generator[Chunk]", chunks)):
         for chunk in chunks:
+            if chunk.instead_of is not None:
+                growing = _GrowingMessage()
+                yield _restarted(chunk.instead_of)
             yield from growing.add(chunk)
 
 
@@ -286,8 +289,20 @@ async def astream_responses(chunks: AsyncIterator[Chunk]) -> AsyncGenerator[Chat
     growing = _GrowingMessage()
     async with aclosing(cast("AsyncGenerator[Chunk]", chunks)):
         async for chunk in chunks:
+            if chunk.instead_of is not None:
+                growing = _GrowingMessage()
+                yield _restarted(chunk.instead_of)
             for answer in growing.add(chunk):
                 yield answer
+
+
+def _restarted(void: Response) -> ChatResponse:
+    """Make the mark that what came so far is void: the answer begins again."""
+    return ChatResponse(
+        message=ChatMessage(role=MessageRole.ASSISTANT, blocks=[]),
+        delta="",
+        additional_kwargs={RESTARTED: len(void.text)},
+    )
 
 
 class _GrowingMessage:

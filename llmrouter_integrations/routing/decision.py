@@ -6,12 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from llmrouter_integrations.config import Balance
     from llmrouter_integrations.hints import RoutingHints
+    from llmrouter_integrations.messages import Attempt
+    from llmrouter_integrations.routing.stickiness import SessionCache
     from llmrouter_integrations.routing.target import Target
 
-__all__ = ["Candidate", "Decision", "Features", "Scored"]
+__all__ = ["Candidate", "Decision", "Features", "Scored", "SessionMove"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Features:
         max_tokens: The caller's own limit on the answer, if any.
         native_tools: Issuers of the vendors' own tools on offer.
         native_required: Whether one of those must be called.
+        earlier_needs: Abilities without which a target would be sent the answered turns with a
+            word in the place of what it cannot read ("image", ...).
     """
 
     task: str
@@ -39,6 +44,7 @@ class Features:
     max_tokens: int | None = None
     native_tools: frozenset[str] = frozenset()
     native_required: bool = False
+    earlier_needs: frozenset[str] = frozenset()
 
 
 class Scored(NamedTuple):
@@ -72,6 +78,9 @@ class Candidate:
         cost_source: Where the price comes from; an unknown one is assumed to be the dearest.
         latency_s: Expected time to the whole answer, in seconds.
         utility_usd: The sum; what the ranking is by.
+        cached_tokens: How many tokens of the prompt it has cached from the session's last request.
+        cache_worth_usd: What it would cost more without them, in dollars.
+        note: What else bears on its place, in words; None where nothing does.
     """
 
     target: str
@@ -86,6 +95,23 @@ class Candidate:
     cost_source: str = ""
     latency_s: float = 0.0
     utility_usd: float = 0.0
+    cached_tokens: int = 0
+    cache_worth_usd: float = 0.0
+    note: str | None = None
+
+
+class SessionMove(NamedTuple):
+    """A session that leaves the target that has its prompt cached.
+
+    Attributes:
+        origin: That target's name.
+        to: Where it goes.
+        why: Why it does not stay, in words.
+    """
+
+    origin: str
+    to: str
+    why: str
 
 
 class Decision:
@@ -103,11 +129,15 @@ class Decision:
         value_usd: What a good answer was taken to be worth, in dollars.
         price_of_waiting_usd_per_s: What a second of waiting was taken to cost, in dollars.
         rejected: Target name to the reason it may not serve the request.
+        balance: How replicas were to share the traffic; None where nothing was said.
+        cache: What is cached of the request's session, if anything is.
     """
 
     __slots__ = (
         "_candidates",
         "_flip",
+        "balance",
+        "cache",
         "features",
         "hints",
         "id",
@@ -132,6 +162,8 @@ class Decision:
         targets: Sequence[Target],
         value_usd: float,
         price_of_waiting_usd_per_s: float,
+        balance: Balance | None = None,
+        cache: SessionCache | None = None,
     ) -> None:
         self.id = id
         self.policy = policy
@@ -143,6 +175,8 @@ class Decision:
         self.plan = tuple([s.target.name for s in ranked])
         self.value_usd = value_usd
         self.price_of_waiting_usd_per_s = price_of_waiting_usd_per_s
+        self.balance = balance
+        self.cache = cache
         self._candidates: tuple[Candidate, ...] | None = None
         self._flip: tuple[float, str] | bool | None = False
 
@@ -153,8 +187,7 @@ class Decision:
     def candidates(self) -> tuple[Candidate, ...]:
         """Every target, the plan's first, then those that may not serve the request."""
         if self._candidates is None:
-            best = self.ranked[0].utility_usd
-            able = [_candidate(s, self.features.task, best) for s in self.ranked]
+            able = [_candidate(s, self) for s in self.ranked]
             unable = [
                 Candidate(t.name, t.provider, t.model, rejected=self.rejected[t.name])
                 for t in self.targets
@@ -162,6 +195,10 @@ class Decision:
             ]
             self._candidates = (*able, *unable)
         return self._candidates
+
+    def scored(self, name: str) -> Scored:
+        """Give what was worked out of the target of this name, which is in the plan."""
+        return next(scored for scored in self.ranked if scored.target.name == name)
 
     @property
     def chosen(self) -> Candidate:
@@ -188,11 +225,47 @@ class Decision:
             self._flip = _flip(self) if self.policy == "utility" else None
         return self._flip
 
+    def session_move(
+        self, answered: str | None = None, attempts: Iterable[Attempt] = ()
+    ) -> SessionMove | None:
+        """Say where the session goes, and why, where it does not stay at its cached prompt.
+
+        Args:
+            answered: Name of the target that answered; unless given, the one that is tried first.
+            attempts: What calls were made.
+
+        Returns:
+            None where it stays, or where nothing of it is cached anywhere.
+        """
+        cache, to = self.cache, answered or self.plan[0]
+        if cache is None or not cache.tokens or cache.target == to:
+            return None
+        return SessionMove(cache.target, to, self._why_leave(cache.target, to, attempts))
+
+    def _why_leave(self, origin: str, to: str, attempts: Iterable[Attempt]) -> str:
+        for attempt in attempts:
+            if attempt.target == origin and attempt.error_type is not None:
+                return f"it failed: {attempt.error_type}"
+        ranked = {s.target.name: s for s in self.ranked}
+        holder = ranked.get(origin)
+        if holder is None:
+            return self.rejected.get(origin, "it is not configured any more")
+        if holder.deferred is not None:
+            return holder.deferred
+        if self.plan.index(origin) < self.plan.index(to):
+            return "it could not be asked at once"
+        if self.policy == "ordered":
+            return "it comes later in the order given"
+        gain_usd = ranked[to].utility_usd - holder.utility_usd
+        return f"{to} is worth ${gain_usd:.4g} more, the cache that is lost counted"
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types, for machines."""
+        move = self.session_move()
         return {
             "id": self.id,
             "policy": self.policy,
+            "balance": self.balance,
             "features": {
                 name: sorted(value) if isinstance(value, frozenset) else value
                 for name, value in asdict(self.features).items()
@@ -203,24 +276,48 @@ class Decision:
             "price_of_waiting_usd_per_s": self.price_of_waiting_usd_per_s,
             "flip_value_usd": self.flip_value_usd,
             "flip_to": self.flip_to,
+            "session_move": move and move._asdict(),
             "candidates": [asdict(c) for c in self.candidates],
         }
 
 
-def _candidate(scored: Scored, task: str, best_usd: float) -> Candidate:
+def _candidate(scored: Scored, decision: Decision) -> Candidate:
     target = scored.target
+    first = decision.ranked[0]
+    cache = decision.cache
+    held, worth_usd, note = 0, 0.0, None
+    if cache is not None and cache.tokens and target.name == cache.target:
+        held, worth_usd = cache.tokens, cache.worth_usd(target)
+        note = f"holds {held:,} cached tokens of this session, worth ${worth_usd:.4g}"
+    elif _shares(scored, first, decision):
+        how = (decision.balance or "weighted").replace("_", " ")
+        note = f"shares the traffic with {first.target.name} ({how})"
     return Candidate(
         target=target.name,
         provider=target.provider,
         model=target.model,
         deferred=scored.deferred,
-        lost_by_usd=best_usd - scored.utility_usd,
+        lost_by_usd=first.utility_usd - scored.utility_usd,
         quality=scored.quality,
-        quality_source=target.outlooks[task].quality_source,
+        quality_source=target.outlooks[decision.features.task].quality_source,
         cost_usd=scored.cost_usd,
         cost_source=_price_source(target),
         latency_s=scored.latency_s,
         utility_usd=scored.utility_usd,
+        cached_tokens=held,
+        cache_worth_usd=worth_usd,
+        note=note,
+    )
+
+
+def _shares(scored: Scored, first: Scored, decision: Decision) -> bool:
+    group = first.target.replica_group
+    return (
+        scored is not first
+        and group is not None
+        and scored.target.replica_group == group
+        and scored.deferred is None
+        and (decision.policy == "utility" or decision.balance is not None)
     )
 
 

@@ -23,6 +23,7 @@ from llmrouter_integrations.messages import (
     Tool,
     ToolCallPart,
     ToolResultPart,
+    asked_from,
 )
 from llmrouter_integrations.routing.decision import Features
 from llmrouter_integrations.routing.task import (
@@ -133,10 +134,12 @@ def _measure_file(part: FilePart, needs: set[str]) -> int:
 def read_features(request: Request, hints: RoutingHints) -> Features:
     """Read task, difficulty, needs and size from a request, and the caller's word for them."""
     needs: set[str] = set()
+    earlier: set[str] = set()
     tokens = 0
     asked = ""
-    for message in request.messages:
-        tokens += _measure(message.parts, needs) + MESSAGE_TOKENS
+    pending = asked_from(request.messages)
+    for place, message in enumerate(request.messages):
+        tokens += _measure(message.parts, needs if place >= pending else earlier) + MESSAGE_TOKENS
         if message.role == "user":
             asked = message.text or asked
     native: frozenset[str] = frozenset()
@@ -153,7 +156,7 @@ def read_features(request: Request, hints: RoutingHints) -> Features:
             tokens += (len(tool.description) + 7 * _written(tool.parameters) // 8) // 4 + 8
     asked = asked.strip()
     words = instruction_words(asked)
-    task, source = _task(hints, needs, tokens) or _task_from_text(request, asked, words)
+    task, source = _task(hints, needs | earlier, tokens) or _task_from_text(request, asked, words)
     typical = TYPICAL_OUTPUT_TOKENS[task] or tokens
     limit = request.max_tokens
     return Features(
@@ -166,6 +169,7 @@ def read_features(request: Request, hints: RoutingHints) -> Features:
         max_tokens=limit,
         native_tools=native,
         native_required=native_required,
+        earlier_needs=frozenset(earlier - needs) if earlier else frozenset(),
     )
 
 

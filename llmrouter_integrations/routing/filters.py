@@ -78,7 +78,10 @@ class Demands:
     def left_out(self, target: Target) -> str | None:
         """Say what a target would have to leave out of the request, or None if nothing."""
         foreign = self._features.native_tools - target.issuers
-        return f"cannot use {_whose(foreign)}" if foreign else None
+        if foreign:
+            return f"cannot use {_whose(foreign)}"
+        unseen = self._features.earlier_needs & target.lacks
+        return f"cannot see the {', '.join(sorted(unseen))} of earlier turns" if unseen else None
 
 
 def _whose(issuers: Iterable[str]) -> str:

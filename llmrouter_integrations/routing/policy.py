@@ -1,19 +1,14 @@
-"""Rank the targets for a request: filters, then expected utility in dollars, or the order given.
-
-utility = P(good answer) x value - expected cost - latency x price of waiting
-
-P(good answer) is the target's score at the task, to the power of twice the difficulty: a request
-of middling difficulty (0.5) is answered as well as the benchmark's, an easy one better.
-"""
+"""Rank the targets for a request: filters, then expected utility in dollars, or the order given."""
 
 from __future__ import annotations
 
 import os
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from llmrouter_integrations.errors import ContextOverflowError, NoCandidateError
-from llmrouter_integrations.routing.decision import Decision, Scored
+from llmrouter_integrations.routing.balance import TIE_USD, Balancer
+from llmrouter_integrations.routing.decision import Decision
 from llmrouter_integrations.routing.features import read_features
 from llmrouter_integrations.routing.filters import (
     CONTEXT_REASON,
@@ -22,32 +17,23 @@ from llmrouter_integrations.routing.filters import (
     is_choosy,
 )
 from llmrouter_integrations.routing.presets import PRESETS
-from llmrouter_integrations.routing.target import DEFAULT_EFFORT, EFFORT_SHARE, FREE
+from llmrouter_integrations.routing.score import Scorer, SessionScorer
+from llmrouter_integrations.routing.stickiness import SessionCache
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from llmrouter_integrations.catalog.model import Rates
+    from llmrouter_integrations.config import Balance
     from llmrouter_integrations.hints import Prefer, RoutingHints
     from llmrouter_integrations.messages import Request
-    from llmrouter_integrations.routing.decision import Features
+    from llmrouter_integrations.routing.decision import Features, Scored
     from llmrouter_integrations.routing.target import Target
-    from llmrouter_integrations.state.base import Snapshot
+    from llmrouter_integrations.state.base import Snapshot, Stay
 
 __all__ = ["decide"]
 
-ASSUMED_FIRST_TOKEN_S = 0.8
-ASSUMED_TOKENS_PER_S = 80.0
-"""Speed of a target not yet measured: the middle of what hosted models of 2026 show. The same for
-all, so that it never decides between two unmeasured targets but for the length of the answer."""
-
-HARDEST = 0.9
-"""Difficulty at which a model reasons as long as on LiveBench's questions; see :func:`_score`."""
-
-_TIE_USD = 1e-12
 _BY_UTILITY = itemgetter(0)
-_BY_OUTPUT_PRICE = attrgetter("output_usd")
 
 
 def decide(
@@ -61,6 +47,8 @@ def decide(
     prefer: Prefer,
     value_usd: float | None,
     rng: random.Random,
+    balance: Balance | None = None,
+    stay: Stay | None = None,
 ) -> Decision:
     """Choose the targets for a request, best first.
 
@@ -74,6 +62,9 @@ def decide(
         prefer: The preset of prices.
         value_usd: What a good answer is worth, in dollars; None: the preset's.
         rng: Spreads the traffic over targets that rank the same, by their weights.
+        balance: How replicas share the traffic; see :mod:`~.routing.balance`. None: by weight
+            under "utility", not at all under "ordered".
+        stay: Where the prompt of the request's session is cached, if anywhere.
 
     Raises:
         ContextOverflowError: The prompt fits no target that is otherwise fit.
@@ -91,7 +82,12 @@ def decide(
     lacking: list[Scored] = []
     resting: list[Scored] = []
     rejected: dict[str, str] = {}
-    score = _Scorer(request, features, targets, snapshot)
+    cache = None if stay is None else SessionCache(stay, request, features.input_tokens)
+    score = (
+        Scorer(request, features, targets, snapshot)
+        if cache is None
+        else SessionScorer(request, features, targets, snapshot, cache)
+    )
     any_news = bool(snapshot.targets or snapshot.groups)
     demands = Demands(features)
     unmet, native = demands.unmet, features.native_tools
@@ -105,7 +101,7 @@ def decide(
             if reason is None:
                 if any_news and (rest := _rests(target, snapshot, now)):
                     resting.append(scored._replace(deferred=rest))
-                elif native and (lack := demands.left_out(target)):
+                elif (native or features.earlier_needs) and (lack := demands.left_out(target)):
                     lacking.append(scored._replace(deferred=lack))
                 else:
                     ready.append(scored)
@@ -113,11 +109,26 @@ def decide(
         rejected[target.name] = reason
     if not ready and not lacking and not resting:
         raise _nothing_left(rejected, features)
+    share: Callable[[Balancer, list[Scored]], None] | None = None
     if policy == "utility":
         ready.sort(key=_BY_UTILITY, reverse=True)
         lacking.sort(key=_BY_UTILITY, reverse=True)
-        if len(ready) > 1 and ready[0].utility_usd - ready[1].utility_usd < _TIE_USD:
-            _spread(ready, rng)
+        if len(ready) > 1 and (
+            ready[0].target.replica_group is not None
+            or ready[0].utility_usd - ready[1].utility_usd < TIE_USD
+        ):
+            share = Balancer.share_lead
+    elif balance is not None:
+        share = Balancer.share_runs
+    if share is not None:
+        balancer = Balancer(
+            balance or "weighted",
+            snapshot.targets,
+            output_tokens=features.output_tokens,
+            rng=rng,
+            holder=cache.target if cache is not None and cache.tokens else None,
+        )
+        share(balancer, ready)
     if len(resting) > 1:
         resting.sort(
             key=lambda s: (snapshot.cooling_until(s.target.name, s.target.quota_group), -s[0])
@@ -139,57 +150,9 @@ def decide(
         targets=targets,
         value_usd=value,
         price_of_waiting_usd_per_s=waiting,
+        balance=balance,
+        cache=cache,
     )
-
-
-class _Scorer:
-    """Scores targets for one request; what all targets share is worked out once."""
-
-    __slots__ = ("_assumed", "_features", "_hard", "_health", "_reasons", "_targets")
-
-    def __init__(
-        self,
-        request: Request,
-        features: Features,
-        targets: Sequence[Target],
-        snapshot: Snapshot,
-    ) -> None:
-        self._features = features
-        self._health = snapshot.targets
-        self._targets = targets
-        # P(good) = quality ** (2 x difficulty)
-        self._hard = 2.0 * features.difficulty
-        # Reasoning grows faster than difficulty: models think for seconds about small talk and
-        # for minutes about an olympiad's problem. Cubic is judgement.
-        effort = EFFORT_SHARE.get(request.reasoning_effort or DEFAULT_EFFORT, 1.0)
-        self._reasons = effort * min(1.0, features.difficulty / HARDEST) ** 3
-        self._assumed: Rates | None = None
-
-    def __call__(self, target: Target, value: float, waiting: float) -> Scored:
-        features = self._features
-        best, reasoning, _ = target.outlooks[features.task]
-        output = features.output_tokens + reasoning * self._reasons
-        if features.max_tokens is not None and output > features.max_tokens:
-            output = features.max_tokens
-        quality = best**self._hard
-        rates = target.rates or self._dearest()
-        if rates.above:
-            rates = rates.at(features.input_tokens)
-        cost = features.input_tokens * rates.input_usd + output * rates.output_usd
-        health = self._health.get(target.name) if self._health else None
-        if health is None or health.first_token_s is None:
-            latency = ASSUMED_FIRST_TOKEN_S + output / ASSUMED_TOKENS_PER_S
-        else:
-            speed = health.output_tokens_per_s or ASSUMED_TOKENS_PER_S
-            latency = health.first_token_s + output / speed
-        return Scored(quality * value - cost - latency * waiting, target, quality, cost, latency)
-
-    def _dearest(self) -> Rates:
-        """Prices to assume where none is known: the dearest, so that ignorance never wins."""
-        if self._assumed is None:
-            known = [t.rates for t in self._targets if t.rates is not None]
-            self._assumed = max(known, key=_BY_OUTPUT_PRICE, default=FREE)
-        return self._assumed
 
 
 def _too_poor(scored: Scored, hints: RoutingHints) -> str | None:
@@ -213,16 +176,6 @@ def _rests(target: Target, snapshot: Snapshot, now: float) -> str | None:
         if health is not None and health.in_flight >= target.max_concurrency:
             return f"{health.in_flight} calls under way, its limit"
     return None
-
-
-def _spread(ready: list[Scored], rng: random.Random) -> None:
-    """Put the first of those that tie for the best place in random order, by weight."""
-    best = ready[0].utility_usd
-    tied = [s for s in ready if best - s.utility_usd < _TIE_USD]
-    # Efraimidis and Spirakis (2006): keys u^(1/w) give a weighted random order
-    keyed = [(rng.random() ** (1.0 / s.target.weight), s) for s in tied]
-    keyed.sort(key=lambda pair: pair[0], reverse=True)
-    ready[: len(tied)] = [s for _, s in keyed]
 
 
 def _nothing_left(

@@ -9,6 +9,7 @@ from llmrouter_integrations.catalog.model import UNKNOWN_ABILITIES, Abilities, R
 from llmrouter_integrations.catalog.names import provider_id
 from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.hints import TASKS
+from llmrouter_integrations.routing.prompt_caches import PROMPT_CACHES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +80,9 @@ class Target:
         outlooks: Task to what may be expected there.
         reasons: Whether it reasons before it answers.
         max_concurrency: Most calls under way at once.
+        charges_cache_writes: Whether its provider charges more for tokens it writes to its cache.
+        replica_group: Targets with the same one serve one model at one provider for one price, so
+            that traffic may be shared among them; None: there is no other such.
         spellings: The ways a hint may name it, case folded.
         provider_names: The ids of its provider that a hint's :func:`provider_id` is held against.
         issuers: Those whose own tools (:class:`~.messages.NativeTool`) it can use.
@@ -104,6 +108,8 @@ class Target:
     price_is_stated: bool = False
     reasons: bool = False
     max_concurrency: int | None = None
+    charges_cache_writes: bool = False
+    replica_group: str | None = None
 
     @classmethod
     def build(
@@ -133,6 +139,7 @@ class Target:
         abilities = _abilities(config, facts)
         known = (facts.rates if facts else None) or (FREE if free else None)
         stated = _stated_rates(config, known)
+        rates = stated or known
         return cls(
             name=config.name,
             provider=provider,
@@ -159,10 +166,15 @@ class Target:
             max_output=config.max_output or (facts.max_output if facts else None),
             abilities=abilities,
             lacks=_lacks(abilities),
-            rates=stated or known,
+            rates=rates,
             price_is_stated=stated is not None,
             reasons=bool(abilities.reasoning),
             max_concurrency=config.max_concurrency,
+            charges_cache_writes=(
+                rates is not None
+                and rates.cache_write_usd > rates.input_usd
+                and provider in PROMPT_CACHES
+            ),
         )
 
 

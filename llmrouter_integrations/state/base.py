@@ -6,20 +6,36 @@ Keys are target names and quota group names.
 A store keeps a circuit breaker for each target and each quota group. Enough failures open it:
 nothing is sent until its cooldown is over. Then it is half open: exactly one call, the probe,
 finds out. If that succeeds the breaker closes, if it fails the next cooldown is longer.
+
+A target may be limited to so many calls at once: its places. Whoever finds it full waits in line
+with a ticket, and is woken when a place is kept for it. Waiting is this process's own affair, in
+every store: what is shared between processes is how many places are taken, never the line.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from llmrouter_integrations.errors import Cools
+    from llmrouter_integrations.state.places import Line
 
-__all__ = ["HEALTHY", "Health", "Outcome", "Permit", "Snapshot", "StateStore"]
+__all__ = [
+    "HEALTHY",
+    "CutOff",
+    "Health",
+    "Latency",
+    "Outcome",
+    "Permit",
+    "Snapshot",
+    "StateStore",
+    "Stay",
+    "Ticket",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,8 @@ class Health:
 
 
 HEALTHY = Health()
+
+CutOff = Literal["first_token", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +119,12 @@ class Outcome:
         duration_s: How long the call took, in seconds.
         first_token_s: From sending to the first content, in seconds, where it streamed.
         output_tokens: Length of the answer, where it is known.
+        input_tokens: Length of the prompt, where it is known; without it the call does not count
+            in :meth:`StateStore.latency`.
+        cut_off: What had not come when the call was given up, because its time ran out or another
+            was faster: a stream's first token, or the end of the answer. Then ``duration_s`` is
+            only the least it would have taken. With ``cools="nothing"`` such a call says nothing
+            of the target's health.
     """
 
     ok: bool
@@ -112,6 +136,69 @@ class Outcome:
     duration_s: float = 0.0
     first_token_s: float | None = None
     output_tokens: int | None = None
+    input_tokens: int | None = None
+    cut_off: CutOff | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A wait for a place at any of several targets that are full; see :meth:`StateStore.queue`.
+
+    Attributes:
+        wake: Called once, when the wait is over.
+        priority: Higher goes first.
+        flow: Whose it is; flows of one priority take turns.
+        target: After the wait: where a place is kept for it. None before, and also after, where
+            waiting there had become pointless: look again.
+        lines: Where it waits; the store's.
+        kept_by: Who keeps a place for it; the store's.
+    """
+
+    wake: Callable[[], None]
+    priority: int = 0
+    flow: str = ""
+    target: str | None = None
+    lines: tuple[Line, ...] = ()
+    kept_by: Line | None = None
+
+
+class Latency(Protocol):
+    """How long calls of about one prompt size lately took at one target. It does not change.
+
+    Attributes:
+        count: How many calls it rests on, of those that are measured in whole durations.
+    """
+
+    count: int
+
+    def first_token_s(self, q: float) -> float | None:
+        """Time to the first token in seconds that a share of ``q`` of the calls (0 to 1) kept to.
+
+        None where too few calls were streamed.
+        """
+        ...
+
+    def duration_s(self, q: float) -> float | None:
+        """Whole duration in seconds that a share of ``q`` of the calls (0 to 1) kept to.
+
+        None where too few calls ended.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Where a session's prompt cache is.
+
+    Attributes:
+        target: At which target.
+        cached_tokens: How many tokens it holds.
+        until: When the provider forgets it.
+    """
+
+    target: str
+    cached_tokens: int
+    until: float
 
 
 class StateStore(Protocol):
@@ -125,7 +212,14 @@ class StateStore(Protocol):
         """Everything known now."""
         ...
 
-    def admit(self, target: str, group: str, now: float, limit: int | None = None) -> Permit | None:
+    def admit(
+        self,
+        target: str,
+        group: str,
+        now: float,
+        limit: int | None = None,
+        ticket: Ticket | None = None,
+    ) -> Permit | None:
         """Ask to call a target: None while it rests, is full, or another probe is out.
 
         A permit must be handed back by exactly one :meth:`record` or :meth:`release`.
@@ -135,7 +229,48 @@ class StateStore(Protocol):
             group: Its quota group.
             now: Present time, in seconds.
             limit: Most calls to the target under way at once, this one included; None: any number.
+                A place that is kept for others, or that others wait for, is not free.
+            ticket: One for which a place is kept; if it is at this target, it is spent, be the
+                answer a permit or None (its breaker has opened). Else the ticket counts for
+                nothing here and must still be left.
         """
+        ...
+
+    def queue(
+        self,
+        targets: Sequence[tuple[str, int]],
+        *,
+        priority: int = 0,
+        flow: str = "",
+        wake: Callable[[], None],
+    ) -> Ticket | None:
+        """Wait in line for a place at any of several targets that are full.
+
+        When the turn comes, a place is kept, ``ticket.target`` says where, and ``wake`` is called;
+        go there with :meth:`admit`. When a target's breaker opens, all that wait for it are woken
+        with ``ticket.target`` None, to look again: nothing is kept for them and they wait nowhere
+        any more. A wait has no end of its own; the caller sets one, and leaves.
+
+        Higher priority goes first. Within a priority the flows take turns, so that one with many
+        waiting does not hold up one with few; within a flow, first come first served.
+
+        Args:
+            targets: Names and limits. Where one of them has a place free by now, it is kept and
+                ``wake`` is called at once, before this returns.
+            priority: Higher goes first.
+            flow: Whose request it is: the tenant.
+            wake: Called at most once, from whichever thread freed the place, with no lock held. It
+                must be quick and not raise; if it does, the ticket is left. It may come just after
+                the ticket was left.
+
+        Returns:
+            A ticket, which must be spent by :meth:`admit` or given back by :meth:`leave`; or None
+            where so many wait at each of these targets that more would wait in vain.
+        """
+        ...
+
+    def leave(self, ticket: Ticket) -> None:
+        """Stop waiting, or give back the place that is kept. Once is enough, twice does no harm."""
         ...
 
     def alive(self, permit: Permit, now: float) -> None:
@@ -151,4 +286,19 @@ class StateStore(Protocol):
 
     def release(self, permit: Permit) -> None:
         """An admitted call ended without teaching anything (cancelled)."""
+        ...
+
+    def latency(self, target: str, input_tokens: int) -> Latency | None:
+        """How long prompts of about this size take at a target; None before about ten calls.
+
+        Where too few calls of this size were seen, those of the nearest size stand in.
+        """
+        ...
+
+    def session(self, key: str, now: float) -> Stay | None:
+        """Where a session's prompt cache is; None where nobody has any, or it has expired."""
+        ...
+
+    def stay(self, key: str, stay: Stay) -> None:
+        """Remember where a session's prompt cache is from now on."""
         ...

@@ -1,120 +1,50 @@
-"""Health in this process's memory: :class:`MemoryState`."""
+"""The state of one process, in its memory: :class:`MemoryState`."""
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from threading import Lock
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from llmrouter_integrations.state.base import Health, Outcome, Permit, Snapshot
+from llmrouter_integrations.state.base import Health, Permit, Snapshot, Ticket
+from llmrouter_integrations.state.breaker import Breaker
+from llmrouter_integrations.state.latency import Pace
+from llmrouter_integrations.state.places import Places
+from llmrouter_integrations.state.sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from llmrouter_integrations.state.base import Latency, Outcome, Stay
+    from llmrouter_integrations.state.places import Line
 
 __all__ = ["MemoryState"]
 
-LONGEST_RETRY_AFTER_S = 86_400.0
-"""A provider's ``Retry-After`` counts up to a day; beyond that it is taken for a mistake."""
 
-_EWMA_WEIGHT = 0.2
-"""Weight of the newest measurement: about the last ten calls matter."""
+class _Target:
+    """What is known of one target."""
 
+    __slots__ = ("breaker", "group", "line", "name", "pace")
 
-class _Breaker:
-    """The circuit breaker of one target or quota group, and what else is known of it."""
-
-    __slots__ = (
-        "cooling_until",
-        "epoch",
-        "failures",
-        "first_token_s",
-        "in_flight",
-        "is_open",
-        "name",
-        "openings",
-        "output_tokens_per_s",
-        "probing",
-        "reason",
-    )
-
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, group: Breaker, line: Line) -> None:
         self.name = name
-        self.is_open = False
-        self.cooling_until = 0.0
-        self.epoch = 0
-        self.failures = 0
-        self.openings = 0
-        self.probing = False
-        self.reason = ""
-        self.in_flight = 0
-        self.first_token_s: float | None = None
-        self.output_tokens_per_s: float | None = None
-
-    def refuses(self, now: float) -> bool:
-        return self.is_open and (self.probing or now < self.cooling_until)
-
-    def let_go(self, epoch: int) -> None:
-        """A call ended that taught nothing of this: if it was the probe, another may go."""
-        if epoch == self.epoch:
-            self.probing = False
-
-    def shows_life(self, epoch: int, now: float) -> None:
-        """A call is being answered: others may go too. How it ends is still to be seen."""
-        if epoch != self.epoch or not self.is_open:
-            return
-        self.probing = False
-        if now >= self.cooling_until:  # else a call begun earlier was told to wait longer
-            self.is_open = False
-            self.cooling_until = 0.0
-            self.reason = ""
-
-    def succeeded(self, epoch: int, now: float) -> None:
-        self.shows_life(epoch, now)
-        if epoch == self.epoch and not self.is_open:
-            self.failures = self.openings = 0
-
-    def failed(self, epoch: int, outcome: Outcome, now: float, base_s: float, max_s: float) -> None:
-        asked_s = outcome.retry_after_s
-        rest_s = outcome.least_cooldown_s
-        if asked_s is not None:
-            rest_s = max(rest_s, min(asked_s, LONGEST_RETRY_AFTER_S))
-        if epoch != self.epoch:  # begun before the breaker opened: only a longer rest is news
-            if asked_s is not None:
-                self.rest(rest_s, outcome.reason, now)
-            return
-        self.probing = False
-        self.failures += 1
-        if asked_s is None and not self.is_open and self.failures < outcome.trips_after:
-            return
-        if asked_s is None or self.openings:
-            rest_s = max(rest_s, min(base_s * 2.0 ** min(self.openings, 60), max_s))
-        self.openings += 1
-        self.is_open = False
-        self.rest(rest_s, outcome.reason, now)
-
-    def rest(self, rest_s: float, reason: str, now: float) -> None:
-        if not self.is_open:
-            self.is_open = True
-            self.epoch += 1
-        if now + rest_s > self.cooling_until:
-            self.cooling_until = now + rest_s
-            self.reason = reason
-
-    def measured(self, outcome: Outcome) -> None:
-        before_s = outcome.first_token_s
-        if before_s is not None:
-            self.first_token_s = _average(self.first_token_s, before_s)
-        if outcome.output_tokens:
-            writing_s = outcome.duration_s - (before_s or self.first_token_s or 0.0)
-            if writing_s > 0:
-                speed = outcome.output_tokens / writing_s
-                self.output_tokens_per_s = _average(self.output_tokens_per_s, speed)
+        self.breaker = Breaker(name)
+        self.group = group
+        self.line = line
+        self.pace = Pace()
 
     def health(self) -> Health:
+        breaker, pace = self.breaker, self.pace
         return Health(
-            self.cooling_until,
-            self.failures,
-            self.probing,
-            self.reason,
-            self.in_flight,
-            self.first_token_s,
-            self.output_tokens_per_s,
+            breaker.cooling_until,
+            breaker.failures,
+            breaker.probing,
+            breaker.reason,
+            self.line.taken,
+            pace.first_token_s,
+            pace.output_tokens_per_s,
         )
 
 
@@ -123,7 +53,9 @@ class MemoryState:
 
     A breaker opens at once where the provider says how long to wait, for that long; else after as
     many failures in a row as the error's class says, for ``cooldown_s``. Each probe that fails
-    doubles that. Its size is bounded by the number of targets and quota groups.
+    doubles that. Its size is bounded by the number of targets and quota groups, and by what
+    :mod:`~llmrouter_integrations.state.places` and :mod:`~llmrouter_integrations.state.sessions`
+    allow.
 
     Args:
         cooldown_s: First cooldown, in seconds.
@@ -134,92 +66,235 @@ class MemoryState:
     def __init__(self, *, cooldown_s: float = 1.0, max_cooldown_s: float = 60.0) -> None:
         self._base_s = cooldown_s
         self._max_s = max_cooldown_s
+        # Whoever held the lock sees afterwards whether there is something to catch up with
         self._lock = Lock()
-        self._targets: dict[str, _Breaker] = {}
-        self._groups: dict[str, _Breaker] = {}
+        self._given_back: deque[Permit | Ticket] = deque()
+        self._places = Places()
+        self._woken = self._places.woken
+        self._targets: dict[str, _Target] = {}
+        self._groups: dict[str, Breaker] = {}
         self._target_health: dict[str, Health] = {}
         self._group_health: dict[str, Health] = {}
-        self._changed_targets: set[_Breaker] = set()
-        self._changed_groups: set[_Breaker] = set()
+        self._changed_targets: set[_Target] = set()
+        self._changed_groups: set[Breaker] = set()
         self._last = Snapshot()
+        self._sessions = Sessions()
+
+    # -- health -------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
         """Everything known now. What did not change since the last one is not copied again."""
         with self._lock:
             if self._changed_targets or self._changed_groups:
+                for target in self._changed_targets:
+                    self._target_health[target.name] = target.health()
+                for group in self._changed_groups:
+                    self._group_health[group.name] = _health(group)
+                self._changed_targets.clear()
+                self._changed_groups.clear()
                 self._last = Snapshot(
-                    _up_to_date(self._target_health, self._changed_targets),
-                    _up_to_date(self._group_health, self._changed_groups),
+                    MappingProxyType(self._target_health.copy()),
+                    MappingProxyType(self._group_health.copy()),
                 )
-            return self._last
+            last = self._last
+        if self._given_back or self._woken:
+            self._catch_up()
+        return last
 
-    def admit(self, target: str, group: str, now: float, limit: int | None = None) -> Permit | None:
+    def admit(
+        self,
+        target: str,
+        group: str,
+        now: float,
+        limit: int | None = None,
+        ticket: Ticket | None = None,
+    ) -> Permit | None:
         """Ask to call a target: None while it rests, is full, or another probe is out."""
         with self._lock:
-            mine = self._targets.get(target)
-            if mine is None:
-                mine = self._targets[target] = _Breaker(target)
             shared = self._groups.get(group)
             if shared is None:
-                shared = self._groups[group] = _Breaker(group)
-            if mine.refuses(now) or shared.refuses(now):
-                return None
-            if limit is not None and mine.in_flight >= limit:
-                return None
-            if mine.is_open:
-                mine.probing = True
-            if shared.is_open:
-                shared.probing = True
-                self._changed_groups.add(shared)
-            mine.in_flight += 1
-            self._changed_targets.add(mine)
-            return Permit(target, group, mine.epoch, shared.epoch)
+                shared = self._groups[group] = Breaker(group)
+            mine = self._targets.get(target)
+            if mine is None:
+                line = self._places.line(target)
+                mine = self._targets[target] = _Target(target, shared, line)
+            else:
+                line = mine.line
+                mine.group = shared
+            kept = ticket is not None and ticket.kept_by is line
+            if ticket is not None and kept:
+                self._places.spend(ticket)
+            permit = None
+            if mine.breaker.refuses(now) or shared.refuses(now):
+                if kept:
+                    self._serve(line, now)
+            elif kept or limit is None or line.has_free(limit):
+                if mine.breaker.is_open:
+                    mine.breaker.probing = True
+                if shared.is_open:
+                    shared.probing = True
+                    self._changed_groups.add(shared)
+                line.taken += 1
+                self._changed_targets.add(mine)
+                permit = Permit(target, group, mine.breaker.epoch, shared.epoch)
+        if self._given_back or self._woken:
+            self._catch_up()
+        return permit
 
     def alive(self, permit: Permit, now: float) -> None:
         """An admitted call, still under way, gave its first content: its breakers close."""
         with self._lock:
             mine, shared = self._of(permit)
-            mine.shows_life(permit.target_epoch, now)
+            mine.breaker.shows_life(permit.target_epoch, now)
             shared.shows_life(permit.group_epoch, now)
+            self._serve_neighbours(mine, shared, now)
+        if self._given_back or self._woken:
+            self._catch_up()
 
     def record(self, permit: Permit, outcome: Outcome, now: float) -> None:
         """Learn what an admitted call came to. A longer cooldown is never cut by a shorter."""
         with self._lock:
             mine, shared = self._of(permit)
-            mine.in_flight -= 1
-            if outcome.ok or outcome.cools == "nothing":
-                mine.succeeded(permit.target_epoch, now)
+            mine.line.taken -= 1
+            if outcome.ok or outcome.cut_off is not None:
+                mine.pace.measured(outcome)
+            if outcome.ok or (outcome.cools == "nothing" and outcome.cut_off is None):
+                mine.breaker.succeeded(permit.target_epoch, now)
                 shared.succeeded(permit.group_epoch, now)
-                if outcome.ok:
-                    mine.measured(outcome)
             elif outcome.cools == "target":
-                mine.failed(permit.target_epoch, outcome, now, self._base_s, self._max_s)
+                mine.breaker.failed(permit.target_epoch, outcome, now, self._base_s, self._max_s)
                 shared.let_go(permit.group_epoch)
-            else:
+            elif outcome.cools == "quota_group":
                 shared.failed(permit.group_epoch, outcome, now, self._base_s, self._max_s)
-                mine.let_go(permit.target_epoch)
+                mine.breaker.let_go(permit.target_epoch)
+            else:
+                mine.breaker.let_go(permit.target_epoch)
+                shared.let_go(permit.group_epoch)
+            self._serve_neighbours(mine, shared, now)
+        if self._given_back or self._woken:
+            self._catch_up()
 
     def release(self, permit: Permit) -> None:
         """An admitted call ended without teaching anything (cancelled)."""
-        with self._lock:
-            mine, shared = self._of(permit)
-            mine.in_flight -= 1
-            mine.let_go(permit.target_epoch)
-            shared.let_go(permit.group_epoch)
+        self._given_back.append(permit)
+        self._catch_up()
 
-    def _of(self, permit: Permit) -> tuple[_Breaker, _Breaker]:
+    def latency(self, target: str, input_tokens: int) -> Latency | None:
+        """How long prompts of about this size take at a target; None before about ten calls."""
+        with self._lock:
+            known = self._targets.get(target)
+            latency = None if known is None else known.pace.latency(input_tokens)
+        if self._given_back or self._woken:
+            self._catch_up()
+        return latency
+
+    # -- places -------------------------------------------------------------------------------
+
+    def queue(
+        self,
+        targets: Sequence[tuple[str, int]],
+        *,
+        priority: int = 0,
+        flow: str = "",
+        wake: Callable[[], None],
+    ) -> Ticket | None:
+        """Wait in line for a place at any of several targets that are full."""
+        ticket = Ticket(wake, priority, flow)
+        with self._lock:
+            joined = self._places.queue(ticket, targets)
+            for line in ticket.lines:
+                self._serve(line)
+        if self._given_back or self._woken:
+            self._catch_up()
+        return ticket if joined else None
+
+    def leave(self, ticket: Ticket) -> None:
+        """Stop waiting, or give back the place that is kept."""
+        self._given_back.append(ticket)
+        self._catch_up()
+
+    # -- sessions -----------------------------------------------------------------------------
+
+    def session(self, key: str, now: float) -> Stay | None:
+        """Where a session's prompt cache is; None where nobody has any, or it has expired."""
+        return self._sessions.find(key, now)
+
+    def stay(self, key: str, stay: Stay) -> None:
+        """Remember where a session's prompt cache is from now on."""
+        self._sessions.put(key, stay)
+
+    # -- inside: under the lock ---------------------------------------------------------------
+
+    def _of(self, permit: Permit) -> tuple[_Target, Breaker]:
         mine, shared = self._targets[permit.target], self._groups[permit.group]
         self._changed_targets.add(mine)
         self._changed_groups.add(shared)
         return mine, shared
 
+    def _serve_neighbours(self, mine: _Target, shared: Breaker, now: float = math.inf) -> None:
+        """See to the lines for which a place, or one of these breakers, may have changed."""
+        for line in tuple(self._places.contested):
+            target = self._targets.get(line.name)
+            if target is mine or (target is not None and target.group is shared):
+                self._serve(line, now)
 
-def _average(sofar: float | None, newest: float) -> float:
-    return newest if sofar is None else sofar + _EWMA_WEIGHT * (newest - sofar)
+    def _serve(self, line: Line, now: float = math.inf) -> None:
+        """Hand out what places are free, or send everybody away whose wait is in vain.
+
+        Where the present time is not known, a target that rests is taken for half open: at worst
+        one ticket is woken for nothing, and who asks with it says what time it is.
+        """
+        target, most = self._targets.get(line.name), line.waiting
+        if target is not None and (target.breaker.is_open or target.group.is_open):
+            for breaker in (target.breaker, target.group):
+                if breaker.is_open and breaker.cooling_until > now:
+                    self._places.send_away(line)
+                    return
+            if line.kept or target.breaker.probing or target.group.probing:
+                return
+            most = 1  # it will be the probe
+        self._places.hand_out(line, most)
+
+    def _take_back(self, given: Permit | Ticket) -> None:
+        if isinstance(given, Permit):
+            mine, shared = self._of(given)
+            mine.line.taken -= 1
+            mine.breaker.let_go(given.target_epoch)
+            shared.let_go(given.group_epoch)
+            self._serve_neighbours(mine, shared)
+            return
+        line = given.kept_by
+        self._places.withdraw(given)
+        if line is not None:
+            self._places.spend(given)
+            self._serve(line)
+
+    # -- inside: without it -------------------------------------------------------------------
+
+    def _catch_up(self) -> None:
+        """Take back what was given back while the lock was held, and wake who is to be woken.
+
+        Permits and tickets may be given back by the garbage collector, which closes abandoned
+        streams at any moment; also while this very thread holds the lock.
+        """
+        while self._given_back:
+            if not self._lock.acquire(blocking=False):
+                return  # who holds it comes here next
+            try:
+                while self._given_back:
+                    self._take_back(self._given_back.popleft())
+            finally:
+                self._lock.release()
+        while self._woken:
+            try:
+                ticket = self._woken.popleft()
+            except IndexError:  # another thread was faster
+                return
+            try:
+                ticket.wake()
+            except Exception:  # noqa: BLE001  (no place may be kept for who cannot come)
+                self.leave(ticket)
 
 
-def _up_to_date(known: dict[str, Health], changed: set[_Breaker]) -> MappingProxyType[str, Health]:
-    for breaker in changed:
-        known[breaker.name] = breaker.health()
-    changed.clear()
-    return MappingProxyType(known.copy())
+def _health(group: Breaker) -> Health:
+    return Health(group.cooling_until, group.failures, group.probing, group.reason)

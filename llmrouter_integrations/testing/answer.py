@@ -17,10 +17,13 @@ __all__ = [
     "Answer",
     "Call",
     "Tokens",
+    "digest",
     "estimated_tokens",
     "made_up",
     "make_answer",
     "prompt_tokens",
+    "seal",
+    "sealer",
 ]
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -123,8 +126,10 @@ class Answer:
 
     @property
     def signature(self) -> str:
-        """What seals the reasoning; :mod:`.rules` knows whose it is when it comes back."""
-        return b64encode(f"sim/{self.request.protocol}/{self.token('seal', 24)}".encode()).decode()
+        """What seals the reasoning; :mod:`.rules` knows whose and what it is when it comes back."""
+        request = self.request
+        whose = sealer(request.protocol, request.provider)
+        return seal(whose, self.reply.reasoning, self.token("seal", 24))
 
     @property
     def uuid(self) -> str:
@@ -158,6 +163,21 @@ def make_answer(
     )
     finish: Finish = "tool_calls" if calls and reply.finish == "stop" else reply.finish
     return Answer(request, reply, seed, number, calls, _count(request, reply, calls), finish)
+
+
+def digest(reasoning: str) -> str:
+    """Give what stands in a seal for the reasoning that it seals."""
+    return made_up(reasoning, 12)
+
+
+def sealer(protocol: str, provider: str) -> str:
+    """Name who can read a seal back: Azure's are not OpenAI's."""
+    return f"{protocol}@azure" if provider == "azure" else protocol
+
+
+def seal(whose: str, reasoning: str, token: str) -> str:
+    """Make the signature of a piece of reasoning; ``whose``: see :func:`sealer`."""
+    return b64encode(f"sim/{whose}/{digest(reasoning)}/{token}".encode()).decode()
 
 
 def estimated_tokens(text: str) -> int:

@@ -67,6 +67,11 @@ class LoopbackServer:
             raise RuntimeError("the simulator did not stop: a scripted step blocks its thread")
         self._thread = self._loop = self._stopping = None
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._connections)
+
     def _run(self, listener: socket.socket) -> None:
         asyncio.run(self._serve(listener))
 

@@ -186,6 +186,11 @@ class ProviderSimulator:
             for request in self.requests
         )
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return self._server.connections
+
     # -- answering (on the server's thread) ------------------------------------------------
 
     def _respond(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Exchange:

@@ -18,6 +18,7 @@ from llmrouter_integrations.messages import (
     Message,
     Response,
     ToolCallPart,
+    asked_from,
 )
 from llmrouter_integrations.wire.anthropic_answer import (
     extra_of,
@@ -67,6 +68,7 @@ TOOL_ID: Final = tool_ids(r"[a-zA-Z0-9_-]{1,64}", prefix="toolu_")
 TOOL_NAMES: Final = ToolNames(r"[a-zA-Z0-9_-]{1,128}")
 USER_AGENT: Final = f"llmrouter-integrations/{__version__}"
 
+THINKING: Final = ("thinking", "redacted_thinking")
 UNKNOWN_PARAMETERS: Final = (
     "frequency_penalty",
     "presence_penalty",
@@ -96,12 +98,17 @@ class AnthropicCodec:
         reader = _reader(issuer)
         history, changes = portable(request.messages, reader)
         adjustments = list(changes)
-        writer = BlockWriter(issuer, adjustments, thinks=rules.thinking != "none")
+        writer = BlockWriter(
+            issuer, adjustments, thinks=rules.thinking != "none", abilities=endpoint.abilities
+        )
         TOOL_NAMES.require(request.tools)
         offered = offer(request, endpoint, rules, writer)
         system_parts, turns = split_system(history, adjustments)
         system = _system(writer, system_parts)
         messages = _messages(writer, turns)
+        if writer.replays_thinking and rules.thinking == "budget":
+            misplaced = [m for m in messages if m["content"][0]["type"] not in THINKING]
+            _forget_thinking(misplaced, adjustments, "the answer does not begin with it")
         if not messages and system:
             messages, system = [{"role": "user", "content": system}], []
         if not messages:
@@ -117,10 +124,12 @@ class AnthropicCodec:
             replays=writer.replays_thinking,
         )
         if rules.binds and thought.config is not None and not thought.on:
-            _forget_thinking(messages)
+            _forget_thinking(messages, adjustments, "the model shall not think")
         _end_with_user(
             messages, adjustments, may_prefill=rules.prefill and not offered.native_schema
         )
+        if messages[-1]["role"] == "assistant" and not thought.on:
+            _forget_thinking(messages[-1:], adjustments, "the model was not asked to think")
         offered.instruct(system)
         offered.add_history_tools(writer.called)
         writer.place_cache_points()
@@ -225,11 +234,14 @@ def _system(writer: BlockWriter, parts: tuple[Any, ...]) -> list[dict[str, Any]]
 def _messages(writer: BlockWriter, turns: list[Message]) -> list[dict[str, Any]]:
     """Write the turns as user and assistant messages that alternate, a user's first."""
     messages: list[dict[str, Any]] = []
-    for turn in turns:
-        blocks = writer.write(turn.parts, asked=turn.role == "user")
+    asked = asked_from(turns)
+    for place, turn in enumerate(turns):
+        answered = turn.role == "assistant"
+        pending = place >= asked and turn.role == "user"
+        blocks = writer.write(turn.parts, asked=pending, answered=answered)
         if not blocks:
             continue
-        role = "assistant" if turn.role == "assistant" else "user"
+        role = "assistant" if answered else "user"
         if messages and messages[-1]["role"] == role:
             messages[-1]["content"] += blocks
         elif not messages and role == "assistant":
@@ -270,20 +282,24 @@ def _blocks_thinking(offered: Offer, messages: list[dict[str, Any]]) -> str:
         return "not together with an answer begun for the model"
     if len(messages) > 1 and any(b["type"] == "tool_result" for b in messages[-1]["content"]):
         begins = messages[-2]["content"][0]["type"]
-        if begins not in ("thinking", "redacted_thinking"):
+        if begins not in THINKING:
             return "the tool calls being answered were made without thinking"
     return ""
 
 
-def _forget_thinking(messages: list[dict[str, Any]]) -> None:
-    """Leave out the thinking of earlier turns, which is of no use to a model that shall not think.
+def _forget_thinking(
+    messages: list[dict[str, Any]], adjustments: list[Adjustment], why: str
+) -> None:
+    """Leave out the thinking of some turns.
 
     With thinking off a model that binds thinking to its conversation cannot be asked to overlook
-    a mismatch (``block_binding`` goes with adaptive thinking only).
+    a mismatch (``block_binding`` goes with adaptive thinking only); nor may the last turn hold any.
     """
     for message in messages:
-        kept = [b for b in message["content"] if b["type"] not in ("thinking", "redacted_thinking")]
-        message["content"] = kept or [{"type": "text", "text": "(thinking)"}]
+        kept = [block for block in message["content"] if block["type"] not in THINKING]
+        if len(kept) < len(message["content"]):
+            message["content"] = kept or [{"type": "text", "text": "(thinking)"}]
+            adjustments.append(Adjustment("reasoning", "dropped", why))
 
 
 def _end_with_user(

@@ -23,14 +23,22 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from llmrouter_integrations.wire.media import base64_text, left_out, media_type_of, split_data_url
+from llmrouter_integrations.wire.media import (
+    IMAGE_TYPES,
+    base64_text,
+    lacks,
+    left_out,
+    media_type_of,
+    split_data_url,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from llmrouter_integrations.catalog.model import Abilities
+
 __all__ = ["BlockWriter"]
 
-IMAGE_TYPES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 TEXT_TYPES: Final = ("text/", "application/json", "application/xml", "application/yaml")
 MAX_CACHE_POINTS: Final = 4
 UNCACHEABLE: Final = frozenset({"thinking", "redacted_thinking"})
@@ -46,28 +54,39 @@ class BlockWriter:
         called: Names of the tools called, in order of first call.
     """
 
-    def __init__(self, issuer: str, adjustments: list[Adjustment], *, thinks: bool) -> None:
+    def __init__(
+        self,
+        issuer: str,
+        adjustments: list[Adjustment],
+        *,
+        thinks: bool,
+        abilities: Abilities | None = None,
+    ) -> None:
         self.adjustments = adjustments
         self.replays_thinking = False
         self.cited_documents: list[dict[str, Any]] = []
         self.called: dict[str, None] = {}
         self._issuer = issuer
         self._thinks = thinks
-        self._asked = False
+        self._abilities = abilities
+        self._asked = self._answered = False
         self._marks: list[tuple[dict[str, Any], str | None]] = []
         self._last: dict[str, Any] | None = None
 
-    def write(self, parts: Sequence[Part], *, asked: bool = False) -> list[dict[str, Any]]:
+    def write(
+        self, parts: Sequence[Part], *, asked: bool = False, answered: bool = False
+    ) -> list[dict[str, Any]]:
         """Write one turn's parts, in order.
 
         Args:
             parts: What the turn, or a tool's result, holds.
-            asked: Whether it is the user's turn.
+            asked: Whether it is the user's turn, and still to be answered.
+            answered: Whether it is a model's.
 
         Raises:
-            UnsupportedParameterError: The user sent what Anthropic has no form for.
+            UnsupportedParameterError: The question is about what there is no form for.
         """
-        self._asked = asked
+        self._asked, self._answered = asked, answered
         blocks: list[dict[str, Any]] = []
         for part in parts:
             if isinstance(part, TextPart):
@@ -175,6 +194,8 @@ class BlockWriter:
         return {"type": "thinking", "thinking": part.text, "signature": part.signature}
 
     def _image(self, part: ImagePart) -> dict[str, Any]:
+        if self._answered or lacks(self._abilities, "image"):
+            return self._left_out("image")  # an answer may hold none
         source = _source(part)
         kind = source.get("media_type")
         if source["type"] == "base64" and kind not in IMAGE_TYPES:
@@ -182,13 +203,15 @@ class BlockWriter:
         return {"type": "image", "source": source}
 
     def _document(self, part: FilePart) -> dict[str, Any]:
+        if self._answered:
+            return self._left_out(part.media_type or "file")
         if part.text is not None:
             source: dict[str, Any] = {"type": "text", "media_type": "text/plain", "data": part.text}
         else:
             source = _source(part)
             kind = source.get("media_type") or ""
             if source["type"] == "base64" and kind in IMAGE_TYPES:
-                return {"type": "image", "source": source}
+                return self._image(ImagePart(source["data"], media_type=kind))
             if source["type"] == "base64" and kind.startswith(TEXT_TYPES):
                 text = base64_text(source["data"])
                 if text is None:
@@ -196,6 +219,8 @@ class BlockWriter:
                 source = {"type": "text", "media_type": "text/plain", "data": text}
             elif source["type"] == "base64" and kind != "application/pdf":
                 return self._left_out(kind or "file")
+            elif lacks(self._abilities, "file"):
+                return self._left_out("file")
         block: dict[str, Any] = {"type": "document", "source": source}
         if part.name:
             block["title"] = part.name

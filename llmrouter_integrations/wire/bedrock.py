@@ -91,12 +91,7 @@ class BedrockCodec:
         rules = bedrock_rules(endpoint.model)
         history, changes = portable(request.messages, READER)
         adjustments = list(changes)
-        abilities = endpoint.abilities
-        writer = ConverseWriter(
-            rules,
-            adjustments,
-            hears=abilities is not None and abilities.takes("audio") is True,
-        )
+        writer = ConverseWriter(rules, adjustments, endpoint.abilities)
         system_parts, turns = split_system(history, adjustments)
         system = write_system(writer, system_parts)
         messages = write_messages(writer, turns, rules)
@@ -108,6 +103,9 @@ class BedrockCodec:
         tools = tool_config(request, endpoint, rules, writer)
         settings = converse_settings(request, endpoint, rules, adjustments)
         if rules.claude is not None:
+            if writer.replays_thinking and rules.claude.thinking == "budget":
+                misplaced = [m for m in messages if "reasoningContent" not in m["content"][0]]
+                forget_thinking(misplaced, adjustments, "the answer does not begin with it")
             settings.think(
                 request,
                 endpoint,
@@ -117,7 +115,7 @@ class BedrockCodec:
                 replays=writer.replays_thinking,
             )
             if settings.forgets:
-                forget_thinking(messages)
+                forget_thinking(messages, adjustments, "the model shall not think")
         end_with_user(
             messages,
             adjustments,
@@ -125,6 +123,9 @@ class BedrockCodec:
             and rules.claude.prefill
             and tools.text_format is None,
         )
+        if messages[-1]["role"] == "assistant" and "thinking" not in settings.more:
+            forget_thinking(messages[-1:], adjustments, "the model was not asked to think")
+        writer.limit_documents()
         system += [{"text": said} for said in tools.instructions]
         writer.limit_cache_points([tools.tools, system, *[m["content"] for m in messages]])
 

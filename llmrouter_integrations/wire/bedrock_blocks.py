@@ -28,17 +28,27 @@ from llmrouter_integrations.wire.bedrock_models import (
     VIDEO_FORMATS,
 )
 from llmrouter_integrations.wire.history_parts import NO_CACHE_POINT
-from llmrouter_integrations.wire.media import left_out, media_type_of, split_data_url
+from llmrouter_integrations.wire.media import (
+    base64_text,
+    lacks,
+    left_out,
+    media_type_of,
+    split_data_url,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from llmrouter_integrations.catalog.model import Abilities
     from llmrouter_integrations.messages import Part
     from llmrouter_integrations.wire.bedrock_models import BedrockRules
 
 __all__ = ["ConverseWriter", "kind_of"]
 
 MAX_CACHE_POINTS: Final = 4
+MAX_DOCUMENTS: Final = 5
+"""With more: "You can't include more than 5 documents in a request"."""
+PLAIN_FORMATS: Final = frozenset({"txt", "md", "csv", "html"})
 MAX_NAME: Final = 200
 NO_OUTPUT: Final = "(no output)"
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9\s\-()\[\]]")
@@ -61,29 +71,37 @@ class ConverseWriter:
     """
 
     def __init__(
-        self, rules: BedrockRules, adjustments: list[Adjustment], *, hears: bool = False
+        self,
+        rules: BedrockRules,
+        adjustments: list[Adjustment],
+        abilities: Abilities | None = None,
     ) -> None:
         self.adjustments = adjustments
         self.replays_thinking = False
         self.called: dict[str, None] = {}
         self._rules = rules
-        self._hears = hears
-        self._asked = False
+        self._abilities = abilities
+        self._hears = abilities is not None and abilities.takes("audio") is True
+        self._asked = self._answered = False
         self._thinks = rules.claude is not None and rules.claude.thinking != "none"
         self._names: set[str] = set()
+        self._documents: list[tuple[dict[str, Any], bool]] = []  # and whether they are asked about
         self._points: list[dict[str, Any]] = []
 
-    def write(self, parts: Sequence[Part], *, asked: bool = False) -> list[dict[str, Any]]:
+    def write(
+        self, parts: Sequence[Part], *, asked: bool = False, answered: bool = False
+    ) -> list[dict[str, Any]]:
         """Write one turn's parts; media that its tool results may not hold come behind them.
 
         Args:
             parts: What the turn holds.
-            asked: Whether it is the user's turn.
+            asked: Whether it is the user's turn, and still to be answered.
+            answered: Whether it is a model's.
 
         Raises:
-            UnsupportedParameterError: The user sent what Bedrock has no form for.
+            UnsupportedParameterError: The question is about what Bedrock has no form for.
         """
-        self._asked = asked
+        self._asked, self._answered = asked, answered
         blocks: list[dict[str, Any]] = []
         behind: list[dict[str, Any]] = []
         for part in parts:
@@ -139,6 +157,20 @@ class ConverseWriter:
                     Adjustment("cache point", "translated", "1h to 5m: it follows one of 5m")
                 )
             short = short or "ttl" not in point
+
+    def limit_documents(self) -> None:
+        """Keep the last five documents of the prompt: no more are taken.
+
+        Raises:
+            UnsupportedParameterError: The question is about more.
+        """
+        for block, asked in self._documents[:-MAX_DOCUMENTS]:
+            document = block.pop("document")
+            if words := _words(document["format"], document["source"]):
+                block["text"] = f"[{document['name']}]\n{words}"
+            else:
+                kind = f"file beyond {MAX_DOCUMENTS}"
+                block["text"] = left_out(kind, self.adjustments, asked=asked)
 
     def _block(self, part: Part) -> dict[str, Any] | None:
         if isinstance(part, ToolCallPart):
@@ -203,6 +235,8 @@ class ConverseWriter:
         return {"toolResult": result}
 
     def _media(self, part: ImagePart | FilePart | AudioPart) -> dict[str, Any]:
+        if self._answered:  # which may hold none
+            return self._left_out(_UNSAID[type(part)])
         if isinstance(part, FilePart) and part.text is not None:
             text = base64.b64encode(part.text.encode()).decode()
             return self._document(part, "txt", {"bytes": text})
@@ -216,9 +250,9 @@ class ConverseWriter:
         elif part.url and part.url.startswith("s3://"):
             source = {"s3Location": {"uri": part.url}}
         if source is not None:
-            if kind in IMAGE_FORMATS:
+            if kind in IMAGE_FORMATS and not lacks(self._abilities, "image"):
                 return {"image": {"format": IMAGE_FORMATS[kind], "source": source}}
-            if kind in VIDEO_FORMATS:
+            if kind in VIDEO_FORMATS and not lacks(self._abilities, "video"):
                 return {"video": {"format": VIDEO_FORMATS[kind], "source": source}}
             if kind in DOCUMENT_FORMATS and isinstance(part, FilePart):
                 return self._document(part, DOCUMENT_FORMATS[kind], source)
@@ -230,6 +264,9 @@ class ConverseWriter:
         return self._left_out(kind or _UNSAID[type(part)])
 
     def _document(self, part: FilePart, form: str, source: dict[str, Any]) -> dict[str, Any]:
+        if lacks(self._abilities, "file"):
+            words = _words(form, source)
+            return self._left_out("file") if words is None else {"text": words}
         document: dict[str, Any] = {
             "format": form,
             "name": self._name(part.name or "document"),
@@ -237,7 +274,9 @@ class ConverseWriter:
         }
         if part.citations and self._rules.claude is not None:
             document["citations"] = {"enabled": True}
-        return {"document": document}
+        block = {"document": document}
+        self._documents.append((block, self._asked))
+        return block
 
     def _name(self, wanted: str) -> str:
         """Spell a document's name as Bedrock takes it, no two alike in one request."""
@@ -251,6 +290,12 @@ class ConverseWriter:
 
     def _left_out(self, kind: str) -> dict[str, Any]:
         return {"text": left_out(kind, self.adjustments, asked=self._asked)}
+
+
+def _words(form: str, source: dict[str, Any]) -> str | None:
+    """Give the text of a document that is text, with something in it."""
+    text = base64_text(source.get("bytes", "")) if form in PLAIN_FORMATS else None
+    return text if text and not text.isspace() else None
 
 
 def _as_json(content: list[dict[str, Any]]) -> list[dict[str, Any]]:

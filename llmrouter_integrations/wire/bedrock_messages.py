@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from llmrouter_integrations.messages import Adjustment
+from llmrouter_integrations.messages import Adjustment, asked_from
 from llmrouter_integrations.wire.bedrock_blocks import kind_of
 from llmrouter_integrations.wire.structured import CONTINUE, OPENING, SEEN
 
@@ -48,16 +48,20 @@ def write_messages(
     and what the user says next: Bedrock joins consecutive turns of one role.
     """
     messages: list[dict[str, Any]] = []
-    for turn in turns:
-        blocks = writer.write(turn.parts, asked=turn.role == "user")
-        role = "assistant" if turn.role == "assistant" else "user"
+    asked = asked_from(turns)
+    for place, turn in enumerate(turns):
+        answered = turn.role == "assistant"
+        pending = place >= asked and turn.role == "user"
+        blocks = writer.write(turn.parts, asked=pending, answered=answered)
+        role = "assistant" if answered else "user"
         before = messages[-1]["content"] if messages else []
         joins = bool(messages) and messages[-1]["role"] == role
         while blocks and not joins and "cachePoint" in blocks[0]:
             before.append(blocks.pop(0))  # it closes the turn before; without one it goes
         if not blocks:
             continue
-        if role == "user" and "text" not in map(kind_of, blocks) and "document" in blocks[-1]:
+        kinds = [kind_of(block) for block in blocks]
+        if "document" in kinds and "text" not in kinds:
             blocks.append({"text": SEE_DOCUMENT})  # Bedrock wants text beside a document
         if joins and _clash(before, blocks, rules):
             messages.append({"role": "assistant", "content": [{"text": SEEN}]})
@@ -97,11 +101,15 @@ def why_no_thinking(messages: list[dict[str, Any]], *, forced: bool) -> str:
     return ""
 
 
-def forget_thinking(messages: list[dict[str, Any]]) -> None:
-    """Leave out the thinking of earlier turns, for a Claude that binds it and shall not think."""
+def forget_thinking(
+    messages: list[dict[str, Any]], adjustments: list[Adjustment], why: str
+) -> None:
+    """Leave out the thinking of some turns of a Claude's; see the Anthropic codec."""
     for message in messages:
         kept = [block for block in message["content"] if "reasoningContent" not in block]
-        message["content"] = kept or [{"text": SEEN}]
+        if len(kept) < len(message["content"]):
+            message["content"] = kept or [{"text": SEEN}]
+            adjustments.append(Adjustment("reasoning", "dropped", why))
 
 
 def end_with_user(

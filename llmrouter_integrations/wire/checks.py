@@ -117,7 +117,11 @@ def finished(response: Response, endpoint: Endpoint) -> Response:
             calls.append((part.name, part.arguments))
         elif not isinstance(part, (ReasoningPart, CachePoint)):
             content = True
-    check_end(response.finish_reason, content=content, calls=calls, endpoint=endpoint)
+    try:
+        check_end(response.finish_reason, content=content, calls=calls, endpoint=endpoint)
+    except EmptyAnswerError as error:
+        error.answer = response
+        raise
     return response
 
 

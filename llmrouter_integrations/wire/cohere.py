@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CohereCodec"]
 
-READER: Final = Reader(ISSUER, names=False, cache_points=False)
+READER: Final = Reader(ISSUER, names=False, cache_points=False, answer_blocks=False)
 USER_AGENT: Final = f"llmrouter-integrations/{__version__}"
 
 
@@ -55,7 +55,9 @@ class CohereCodec:
         adjustments = list(changes)
         body: dict[str, Any] = {"model": endpoint.model, "messages": []}
         instructions = write_parameters(body, request, endpoint, adjustments)
-        writer = MessageWriter(adjustments, cites="response_format" not in body)
+        writer = MessageWriter(
+            adjustments, cites="response_format" not in body, abilities=endpoint.abilities
+        )
         body["messages"] = writer.write(history, instructions)
         if not body["messages"]:
             raise nothing_in(request.messages, READER)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from llmrouter_integrations.errors import UnsupportedParameterError
+import orjson
+
 from llmrouter_integrations.messages import (
     Adjustment,
     AudioPart,
@@ -19,13 +20,22 @@ from llmrouter_integrations.messages import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    asked_from,
 )
-from llmrouter_integrations.wire.media import base64_text, media_type_of, split_data_url
+from llmrouter_integrations.wire.media import (
+    IMAGE_TYPES,
+    base64_text,
+    lacks,
+    left_out,
+    media_type_of,
+    split_data_url,
+)
 from llmrouter_integrations.wire.structured import CONTINUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from llmrouter_integrations.catalog.model import Abilities
     from llmrouter_integrations.messages import Message, Part
 
 __all__ = ["ISSUER", "TOOL_PLAN", "MessageWriter"]
@@ -46,9 +56,17 @@ class MessageWriter:
             it cannot be sent: they then stand in their message.
     """
 
-    __slots__ = ("adjustments", "documents")
+    __slots__ = ("_abilities", "_asked", "adjustments", "documents")
 
-    def __init__(self, adjustments: list[Adjustment], *, cites: bool) -> None:
+    def __init__(
+        self,
+        adjustments: list[Adjustment],
+        *,
+        cites: bool,
+        abilities: Abilities | None = None,
+    ) -> None:
+        self._abilities = abilities
+        self._asked = False
         self.adjustments = adjustments
         self.documents: list[dict[str, Any]] | None = [] if cites else None
 
@@ -58,18 +76,19 @@ class MessageWriter:
         """Write a conversation, and further instructions before it.
 
         Raises:
-            UnsupportedParameterError: Sound, video or a file that is no text. Leaving it out
-                would leave the question without its subject.
+            UnsupportedParameterError: The question is about sound, video or a file that is no text.
         """
         written: list[dict[str, Any]] = []
-        for message in history:
+        asked = asked_from(history)
+        for place, message in enumerate(history):
+            self._asked = place >= asked and message.role == "user"
             if message.role == "tool":
                 written += self._results(message.parts)
             elif message.role == "assistant":
                 written += self._answer(message.parts)
             else:
                 role = "user" if message.role == "user" else "system"
-                if content := self._content(message.parts):
+                if content := self._content(message.parts, shows=role == "user"):
                     written.append({"role": role, "content": content})
         if instructions:
             written.insert(0, {"role": "system", "content": "\n\n".join(instructions)})
@@ -79,17 +98,25 @@ class MessageWriter:
         elif written[-1]["role"] == "assistant":
             written.append({"role": "user", "content": CONTINUE})
             self._translated("prefill", "an answer begun for the model is asked to be continued")
+        elif written[-1]["role"] == "system":
+            written[-1]["role"] = "user"  # whose turn, or a tool's, must be the last
+            self._translated("system", "what was said last, to the user's turn")
         return written
 
     def _translated(self, parameter: str, detail: str) -> None:
         self.adjustments.append(Adjustment(parameter, "translated", detail))
 
-    def _content(self, parts: Iterable[Part]) -> str | list[dict[str, Any]]:
+    def _content(self, parts: Iterable[Part], *, shows: bool) -> str | list[dict[str, Any]]:
+        """Write what a user or the instructions say; only a user ``shows`` more than text."""
         blocks = [
             block
             for part in parts
             if not isinstance(part, CachePoint) and (block := self._block(part)) is not None
         ]
+        if not shows and any(block["type"] != "text" for block in blocks):
+            blocks = [
+                block if block["type"] == "text" else self._left_out("image") for block in blocks
+            ]
         if len(blocks) == 1 and blocks[0]["type"] == "text":
             text: str = blocks[0]["text"]
             return text
@@ -100,25 +127,43 @@ class MessageWriter:
         if isinstance(part, TextPart | RefusalPart):
             return {"type": "text", "text": part.text} if part.text else None
         if isinstance(part, ImagePart):
-            return _image(part)
+            return self._image(part)
         if isinstance(part, FilePart):
             return self._file(part)
         if isinstance(part, AudioPart) and part.transcript:
             self._translated("audio", "to its transcript")
             return {"type": "text", "text": part.transcript}
-        raise _unsupported("audio" if isinstance(part, AudioPart) else type(part).__name__)
+        return self._left_out(_kind(part))
+
+    def _image(self, part: ImagePart) -> dict[str, Any]:
+        url, kind = part.url, part.media_type
+        if url is not None and (split := split_data_url(url)):
+            kind = split[0]
+        elif part.data is not None:
+            kind = kind or media_type_of(part.data) or "image/png"
+            url = f"data:{kind};base64,{part.data}"
+        inline = url is not None and url.startswith("data:")
+        if url is None or lacks(self._abilities, "image") or (inline and kind not in IMAGE_TYPES):
+            return self._left_out(kind or "image")
+        image = {"url": url}
+        if part.detail is not None:
+            image["detail"] = part.detail
+        return {"type": "image_url", "image_url": image}
+
+    def _left_out(self, kind: str) -> dict[str, Any]:
+        return {"type": "text", "text": left_out(kind, self.adjustments, asked=self._asked)}
 
     def _file(self, part: FilePart) -> dict[str, Any] | None:
         data, kind = part.data, part.media_type or ""
         if data is None and part.url is not None and (split := split_data_url(part.url)):
             kind, data = split
         if part.text is None and data is not None and kind.startswith("image/"):
-            return _image(ImagePart(data, media_type=kind))
+            return self._image(ImagePart(data, media_type=kind))
         text = part.text
         if text is None and data is not None and kind.startswith(TEXTS):
             text = base64_text(data)
         if text is None:
-            raise _unsupported(kind or "file")
+            return self._left_out(kind or "file")
         if part.citations and self.documents is not None:
             named = {"title": part.name} if part.name else {}
             place = f"doc:{len(self.documents)}"
@@ -134,7 +179,8 @@ class MessageWriter:
         calls: list[dict[str, Any]] = []
         for part in parts:
             if isinstance(part, ToolCallPart):
-                function = {"name": part.name, "arguments": part.arguments or "{}"}
+                # a call that named nothing is refused; ToolNames respells it so for others
+                function = {"name": part.name or "tool", "arguments": self._arguments(part)}
                 calls.append({"id": part.id, "type": "function", "function": function})
             elif isinstance(part, ReasoningPart):
                 if part.raw.get("type") == "tool_plan":
@@ -145,9 +191,7 @@ class MessageWriter:
                 if part.text:
                     blocks.append({"type": "text", "text": part.text})
             elif not isinstance(part, CachePoint):
-                self.adjustments.append(
-                    Adjustment("image in an answer", "dropped", "there is no place for it")
-                )
+                blocks.append(self._left_out(_kind(part)))
         if blocks:
             item["content"] = blocks
         if plan and calls:
@@ -155,6 +199,16 @@ class MessageWriter:
         if calls:
             item["tool_calls"] = calls
         return [item] if len(item) > 1 else []
+
+    def _arguments(self, part: ToolCallPart) -> str:
+        arguments = part.arguments or "{}"
+        try:
+            if isinstance(orjson.loads(arguments), dict):
+                return arguments
+        except orjson.JSONDecodeError:
+            pass
+        self._translated("tool call arguments", "no JSON object: sent as a string")
+        return orjson.dumps({"arguments": arguments}).decode()
 
     def _results(self, parts: Iterable[Part]) -> list[dict[str, Any]]:
         """Write tool results; what is no text goes into a user's turn behind all of them."""
@@ -196,20 +250,5 @@ def _result(texts: list[str], *, is_error: bool) -> str | list[dict[str, Any]]:
     return [{"type": "document", "document": {"data": {"text": text}}} for text in texts]
 
 
-def _image(part: ImagePart) -> dict[str, Any]:
-    url = part.url
-    if part.data is not None:
-        kind = part.media_type or media_type_of(part.data) or "image/png"
-        url = f"data:{kind};base64,{part.data}"
-    if url is None:
-        raise _unsupported("image by file id")
-    image = {"url": url}
-    if part.detail is not None:
-        image["detail"] = part.detail
-    return {"type": "image_url", "image_url": image}
-
-
-def _unsupported(what: str) -> UnsupportedParameterError:
-    return UnsupportedParameterError(
-        f"Cohere takes no {what} in a message", parameter="messages", sent=False
-    )
+def _kind(part: Part) -> str:
+    return type(part).__name__.removesuffix("Part").lower()

@@ -171,6 +171,7 @@ _DIALECTS: Final[dict[str, Dialect]] = {
         renames={"seed": "random_seed"},
         max_temperature=1.5,
         stream_usage=False,
+        names=False,
         system_first=True,
         bridges_results=True,
         prefill="prefix",
@@ -369,6 +370,8 @@ def dialect_of(provider_id: str, model: str, form: str = "") -> Dialect:
         tool_names.respell if tool_names else None,
         names=dialect.names,
         cache_points=dialect.cache_control,
+        reasoning=dialect.reasoning_back is not None,
+        answer_blocks=False,
     )
     dialect = replace(dialect, issuer=issuer, reader=reader)
     family = "openai" if name == "azure" else name

@@ -84,7 +84,7 @@ class GeminiCodec:
         rules = gemini_rules(endpoint.model)
         history, changes = portable(request.messages, READER)
         adjustments = list(changes)
-        writer = ContentWriter(rules, adjustments)
+        writer = ContentWriter(rules, adjustments, endpoint.abilities)
         system_parts, turns = split_system(history, adjustments)
         system = _system(system_parts, adjustments)
         contents = writer.write(turns)

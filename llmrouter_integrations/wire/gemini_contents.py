@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from llmrouter_integrations.errors import UnsupportedParameterError
 from llmrouter_integrations.messages import (
     Adjustment,
     AudioPart,
@@ -24,13 +23,21 @@ from llmrouter_integrations.messages import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    asked_from,
 )
-from llmrouter_integrations.wire.media import base64_text, media_type_of, split_data_url
+from llmrouter_integrations.wire.media import (
+    base64_text,
+    lacks,
+    left_out,
+    media_type_of,
+    split_data_url,
+)
 from llmrouter_integrations.wire.structured import CONTINUE, OPENING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from llmrouter_integrations.catalog.model import Abilities
     from llmrouter_integrations.messages import Message, Part
     from llmrouter_integrations.wire.gemini_models import GeminiRules
 
@@ -58,10 +65,17 @@ class ContentWriter:
         adjustments: What could not be sent as it was.
     """
 
-    __slots__ = ("_called", "_rules", "adjustments")
+    __slots__ = ("_abilities", "_asked", "_called", "_rules", "adjustments")
 
-    def __init__(self, rules: GeminiRules, adjustments: list[Adjustment]) -> None:
+    def __init__(
+        self,
+        rules: GeminiRules,
+        adjustments: list[Adjustment],
+        abilities: Abilities | None = None,
+    ) -> None:
         self.adjustments = adjustments
+        self._abilities = abilities
+        self._asked = False
         self._rules = rules
         self._called: dict[str, str] = {}
 
@@ -69,11 +83,12 @@ class ContentWriter:
         """Write the turns as user and model contents that alternate, a user's first.
 
         Raises:
-            UnsupportedParameterError: A file of a type that Gemini does not take. Leaving it out
-                would leave the question without its subject.
+            UnsupportedParameterError: The question is about what Gemini does not take.
         """
         contents: list[dict[str, Any]] = []
-        for turn in turns:
+        asked = asked_from(turns)
+        for place, turn in enumerate(turns):
+            self._asked = place >= asked and turn.role == "user"
             parts = self._results(turn.parts) if turn.role == "tool" else self.parts(turn.parts)
             if not parts:
                 continue
@@ -162,6 +177,9 @@ class ContentWriter:
                 texts.append(piece.text)
             elif not isinstance(piece, CachePoint):
                 medium = self._part(piece)
+                if "text" in medium:
+                    texts.append(medium["text"])
+                    continue
                 fits = self._rules.media_results and _media_type(medium) in RESULT_TYPES
                 (inside if fits else outside).append(medium)
         name = part.name or self._called.get(part.tool_call_id) or part.tool_call_id
@@ -182,7 +200,7 @@ class ContentWriter:
         if isinstance(part, FilePart) and part.text is not None:
             return {"text": _titled(part, part.text)}
         if not isinstance(part, ImagePart | AudioPart | FilePart):
-            raise _unsupported(type(part).__name__)
+            return self._left_out(type(part).__name__)
         data, kind, address = part.data, part.media_type, part.file_id or part.url
         if data is None and part.file_id is None and part.url is not None:
             split = split_data_url(part.url)
@@ -194,11 +212,13 @@ class ContentWriter:
                 text = base64_text(data)
                 if text is not None:
                     return {"text": _titled(part, text)}
-            if kind is None or not kind.startswith(TAKEN):
-                raise _unsupported(kind or "file of an unknown type")
+            if kind is None or not kind.startswith(TAKEN) or self._lacks(kind):
+                return self._left_out(kind or "file of an unknown type")
             return {"inlineData": {"mimeType": kind, "data": data}}
         if address is not None:
             kind = kind or mimetypes.guess_type(address)[0] or _DEFAULTS.get(type(part))
+            if kind is not None and self._lacks(kind):
+                return self._left_out(kind)
             stored: dict[str, Any] = {"fileUri": address}
             if kind is not None:
                 stored["mimeType"] = kind
@@ -206,7 +226,16 @@ class ContentWriter:
         if isinstance(part, AudioPart) and part.transcript:
             self.adjust("audio", "to its transcript")
             return {"text": part.transcript}
-        raise _unsupported("medium without data")
+        return self._left_out("medium without data")
+
+    def _lacks(self, kind: str) -> bool:
+        family = kind.partition("/")[0]
+        if family == "text":
+            return False
+        return lacks(self._abilities, "file" if family == "application" else family)
+
+    def _left_out(self, kind: str) -> dict[str, Any]:
+        return {"text": left_out(kind, self.adjustments, asked=self._asked)}
 
 
 def _media_type(written: dict[str, Any]) -> str | None:
@@ -225,9 +254,3 @@ def _sign(parts: list[dict[str, Any]]) -> None:
         if "functionCall" in part:
             part.setdefault("thoughtSignature", UNSIGNED)
             return
-
-
-def _unsupported(what: str) -> UnsupportedParameterError:
-    return UnsupportedParameterError(
-        f"Gemini takes no {what} in a message", parameter="messages", sent=False
-    )

@@ -21,9 +21,11 @@ from llmrouter_integrations.messages import (
     Adjustment,
     CachePoint,
     Message,
+    ReasoningPart,
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    asked_from,
 )
 from llmrouter_integrations.wire.history_parts import (
     Changes,
@@ -68,22 +70,23 @@ def portable(
 
     Returns:
         The messages, none of them empty, in which every tool call has a unique id and exactly one
-        result, in the order of the calls, in the tool turns right behind it; and one adjustment
-        per kind of change. Where nothing is to do the messages are the very same objects.
+        result, in the order of the calls, in one tool turn right behind it; and one adjustment per
+        kind of change. A message at which nothing is to do is the very same object.
 
     Raises:
         InvalidRequestError: There is nothing in it, or nothing to answer: the user's last turn,
             behind an answer, is empty.
-        UnsupportedParameterError: The same, of a turn whose parts this reader cannot read; or the
-            user's last turn shows a file that is stored at another vendor.
+        UnsupportedParameterError: The same, of a turn whose parts this reader cannot read; or a
+            question shows a file that is stored at another vendor.
     """
     if messages and _is_portable(messages, reader):
-        return list(messages), ()
+        return _with_results_joined(messages), ()
     changes = Changes()
     stripped: list[Message] = []
-    asked = next((message for message in reversed(messages) if message.role == "user"), None)
-    for message in messages:
-        left = strip_message(message, reader, changes, asked=message is asked)
+    asked = asked_from(messages)
+    for place, message in enumerate(messages):
+        pending = place >= asked and message.role == "user"
+        left = strip_message(message, reader, changes, asked=pending)
         if has_content(left, reader):
             stripped.append(left)
         else:
@@ -101,7 +104,7 @@ def nothing_in(messages: Sequence[Message], reader: Reader) -> InvalidRequestErr
         return InvalidRequestError("messages is empty; give at least one message", sent=False)
     last = messages[-1]
     which = f"messages[{len(messages) - 1}] ({last.role})"
-    if has_content(last, reader):
+    if last.role != "tool" and has_content(last, reader):
         return UnsupportedParameterError(
             f"{which} holds nothing that {reader.issuer} can read",
             parameter="messages",
@@ -166,19 +169,30 @@ def tool_ids(pattern: str, *, length: int = 24, prefix: str = "") -> Callable[[s
     return respell
 
 
+def _with_results_joined(messages: tuple[Message, ...]) -> list[Message]:
+    """Join the tool turns behind one answer: what one result shows must not part it from others."""
+    joined: list[Message] = []
+    for message in messages:
+        if message.role == "tool" and joined and joined[-1].role == "tool":
+            joined[-1] = Message("tool", joined[-1].parts + message.parts)
+        else:
+            joined.append(message)
+    return joined
+
+
 def _is_portable(messages: tuple[Message, ...], reader: Reader) -> bool:
     """Whether :func:`portable` would change nothing; one pass, nothing built."""
     issuer, tool_id, blanks = reader.issuer, reader.tool_id, reader.blanks
     seen: set[str] = set()
-    waiting: list[str] = []  # ids of calls of the last assistant turn, still without result
+    waiting: list[ToolCallPart] = []  # of the last assistant turn, those still without result
     for message in messages:
         role = message.role
         if waiting and role != "tool":
             return False
         if message.name is not None and not reader.names and role != "tool":
             return False
-        called: list[str] = []
-        content = False
+        called: list[ToolCallPart] = []
+        content = thinking = False
         for part in message.parts:
             kind = type(part)
             if kind is CachePoint:
@@ -188,15 +202,17 @@ def _is_portable(messages: tuple[Message, ...], reader: Reader) -> bool:
             if isinstance(part, TextPart):
                 if role == "tool" or foreign_text(part, issuer):
                     return False
-                content = content or says(part, blanks=blanks)
+                if says(part, blanks=blanks):
+                    content, thinking = True, False
                 continue
-            content = True
+            thinking = kind is ReasoningPart
+            content = content or not thinking
             if isinstance(part, ToolResultPart):
-                if not waiting or waiting[0] != part.tool_call_id:
+                if not waiting or waiting[0].id != part.tool_call_id:
+                    return False
+                if part.name is not None and part.name != waiting[0].name:
                     return False
                 del waiting[0]
-                if respelled(part.name, reader) != part.name:
-                    return False
                 if not all(keeps(inner, reader) for inner in part.content):
                     return False
             elif isinstance(part, ToolCallPart):
@@ -208,10 +224,10 @@ def _is_portable(messages: tuple[Message, ...], reader: Reader) -> bool:
                 if foreign_call(part, issuer) or respelled(part.name, reader) != part.name:
                     return False
                 seen.add(call_id)
-                called.append(call_id)
-            elif role == "tool" or not keeps(part, reader):
+                called.append(part)
+            elif role == "tool" or not keeps(part, reader, answered=role == "assistant"):
                 return False
-        if not content:
+        if thinking or not content:
             return False
         if called:
             waiting = called
@@ -253,12 +269,9 @@ def _pair(
                 same_id.append(call)
                 stays.append(replace(part, id=call.id) if call.id != part.id else part)
             elif isinstance(part, ToolResultPart):
-                waiting = unanswered.get(part.tool_call_id)
-                last = waiting.pop(0) if waiting else None
+                last = _answered(part, unanswered.get(part.tool_call_id))
                 if last is not None:
-                    last.result.append(
-                        replace(part, tool_call_id=last.id, name=part.name or last.part.name)
-                    )
+                    last.result.append(replace(part, tool_call_id=last.id, name=last.part.name))
                 else:
                     changes.add("tool result", "translated", "to user text: it has no call")
                     stays.extend(result_as_text(part))
@@ -277,6 +290,14 @@ def _pair(
         )
         if turn in calls:
             yield Message("tool", tuple(_results(calls[turn], changes)))
+
+
+def _answered(result: ToolResultPart, waiting: list[_Call] | None) -> _Call | None:
+    """Take the call that a result is of from those of its id: the first, or the first so named."""
+    if not waiting:
+        return None
+    named = (place for place, call in enumerate(waiting) if call.part.name == result.name)
+    return waiting.pop(next(named, 0))
 
 
 def _results(calls: list[_Call], changes: Changes) -> Iterable[Part]:

@@ -18,6 +18,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     ToolResultPart,
 )
+from llmrouter_integrations.wire.media import note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,6 +55,8 @@ class Reader:
         names: Whether a turn may bear the name of who speaks.
         cache_points: Whether the end of a reusable prefix may be marked.
         blanks: Whether a turn of nothing but blanks is one.
+        reasoning: Whether a model's reasoning can be given back at all.
+        answer_blocks: Whether the vendor's own blocks can be given back within an answer.
         drop_foreign_reasoning: False keeps the words of others' reasoning, without signatures.
     """
 
@@ -63,6 +66,8 @@ class Reader:
     names: bool = True
     cache_points: bool = True
     blanks: bool = True
+    reasoning: bool = True
+    answer_blocks: bool = True
     drop_foreign_reasoning: bool = True
 
 
@@ -125,8 +130,14 @@ def respelled(name: str | None, reader: Reader) -> str | None:
     return name if name is None or reader.tool_name is None else reader.tool_name(name)
 
 
-def keeps(part: Part, reader: Reader) -> bool:
-    """Whether all that a part is can be read; a tool's name apart."""
+def keeps(part: Part, reader: Reader, *, answered: bool = False) -> bool:
+    """Whether all that a part is can be read; a tool's name apart.
+
+    Args:
+        part: The part.
+        reader: Who will read it.
+        answered: Whether it stands in a model's answer.
+    """
     issuer = reader.issuer
     if isinstance(part, TextPart):
         return not foreign_text(part, issuer)
@@ -135,8 +146,10 @@ def keeps(part: Part, reader: Reader) -> bool:
     if isinstance(part, CachePoint):
         return reader.cache_points
     if isinstance(part, OpaquePart):
-        return part.issuer == issuer
+        return part.issuer == issuer and (reader.answer_blocks or not answered)
     if isinstance(part, ReasoningPart):
+        if not (reader.reasoning and (part.text or part.signature or part.raw)):
+            return False
         if not _foreign(part.issuer, issuer):
             return True
         bound = part.signature or part.redacted or part.item_id or part.raw
@@ -151,14 +164,16 @@ def says(text: TextPart, *, blanks: bool) -> bool:
     return bool(text.signature or (text.text and (blanks or not text.text.isspace())))
 
 
+def is_aside(part: Part, *, blanks: bool) -> bool:
+    """Whether a part by itself says nothing: reasoning, a mark for the cache, an empty text."""
+    if isinstance(part, TextPart):
+        return not says(part, blanks=blanks)
+    return isinstance(part, CachePoint | ReasoningPart)
+
+
 def has_content(message: Message, reader: Reader) -> bool:
-    """Whether there is anything in a turn."""
-    return any(
-        says(part, blanks=reader.blanks)
-        if isinstance(part, TextPart)
-        else not isinstance(part, CachePoint)
-        for part in message.parts
-    )
+    """Whether anything is said in a turn."""
+    return not all(is_aside(part, blanks=reader.blanks) for part in message.parts)
 
 
 def strip_message(
@@ -183,13 +198,32 @@ def strip_message(
         if message.role != "tool":
             changes.add("name", "dropped", "a turn cannot bear one here")
         name = None
-    parts = _strip_parts(message.parts, reader, changes)
+    answered = message.role == "assistant"
+    parts = _strip_parts(message.parts, reader, changes, answered=answered)
+    if answered:
+        parts = _without_last_thoughts(parts, reader, changes)
     if parts is message.parts and name == message.name:
         return message
     return replace(message, parts=parts, name=name)
 
 
-def _strip_parts(parts: tuple[Part, ...], reader: Reader, changes: Changes) -> tuple[Part, ...]:
+def _without_last_thoughts(
+    parts: tuple[Part, ...], reader: Reader, changes: Changes
+) -> tuple[Part, ...]:
+    """Leave out reasoning that nothing follows: vendors want to see what it led to."""
+    end = len(parts)
+    while end and is_aside(parts[end - 1], blanks=reader.blanks):
+        end -= 1
+    last = tuple([part for part in parts[end:] if not isinstance(part, ReasoningPart)])
+    if len(last) == len(parts) - end:
+        return parts
+    changes.add("reasoning", "dropped", "nothing was said after it")
+    return parts[:end] + last
+
+
+def _strip_parts(
+    parts: tuple[Part, ...], reader: Reader, changes: Changes, *, answered: bool = False
+) -> tuple[Part, ...]:
     kept: list[Part] = []
     same = True
     for part in parts:
@@ -199,7 +233,7 @@ def _strip_parts(parts: tuple[Part, ...], reader: Reader, changes: Changes) -> t
             name = respelled(part.name, reader)
             if content is not part.content or name != part.name:
                 new = replace(part, content=content, name=name)
-        elif not keeps(part, reader):
+        elif not keeps(part, reader, answered=answered):
             stripped = _strip(part, reader, changes)
             if stripped is None:
                 same = False
@@ -246,17 +280,24 @@ def _strip(part: Part, reader: Reader, changes: Changes) -> Part | None:
             changes.add("signature", "dropped", "only its issuer can verify it", part.issuer)
         return ToolCallPart(part.id, part.name, part.arguments)
     if isinstance(part, ReasoningPart):
-        if reader.drop_foreign_reasoning or not part.text:
+        if not _foreign(part.issuer, reader.issuer):
+            if part.text or part.signature or part.raw:
+                changes.add("reasoning", "dropped", "none is taken back here")
+            return None
+        if reader.drop_foreign_reasoning or not reader.reasoning or not part.text:
             changes.add("reasoning", "dropped", "only its issuer can read it back", part.issuer)
             return None
         changes.add("reasoning", "translated", "its words without the signature", part.issuer)
         return ReasoningPart(part.text, part.issuer)
     if isinstance(part, OpaquePart):
-        changes.add("opaque part", "dropped", "only its issuer can read it back", part.issuer)
+        why = "only its issuer can read it back"
+        if part.issuer == reader.issuer:
+            why = "there is no place for it in an answer"
+        changes.add("opaque part", "dropped", why, part.issuer)
         return None
     if isinstance(part, ImagePart | AudioPart | FilePart):
         if _only_stored(part):
             changes.add("file_id", "dropped", "the file is stored at its issuer", part.issuer)
-            return None
+            return TextPart(note(type(part).__name__.removesuffix("Part").lower()))
         return replace(part, file_id=None)
     return part

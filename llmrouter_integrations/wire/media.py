@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 from llmrouter_integrations.errors import UnsupportedParameterError
 from llmrouter_integrations.messages import Adjustment
 
-__all__ = ["base64_text", "left_out", "media_type_of", "split_data_url"]
+if TYPE_CHECKING:
+    from llmrouter_integrations.catalog.model import Abilities
+
+__all__ = [
+    "IMAGE_TYPES",
+    "base64_text",
+    "lacks",
+    "left_out",
+    "media_type_of",
+    "note",
+    "split_data_url",
+]
+
+IMAGE_TYPES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+"""What every vendor that sees takes."""
 
 _BEGINNINGS: Final = (
     ("iVBORw0KGgo", "image/png"),
@@ -47,16 +61,29 @@ def base64_text(data: str) -> str | None:
         return None
 
 
+def lacks(abilities: Abilities | None, kind: str) -> bool:
+    """Whether a model is known to take no ``image``, ``audio``, ``video`` or ``file``."""
+    if abilities is None or abilities.input is None:
+        return False
+    return ("pdf" if kind == "file" else kind) not in abilities.input
+
+
+def note(kind: str) -> str:
+    """Give the words that stand for what was left out."""
+    return f"[{kind} left out: it cannot be read here]"
+
+
 def left_out(kind: str, adjustments: list[Adjustment], *, asked: bool) -> str:
     """Give the words that stand for what there is no form for, so that the model knows of it.
 
     Args:
         kind: What it is: a media type, or "audio", "image" or "file".
         adjustments: Gets a word on it.
-        asked: Whether the user sent it, rather than a tool or a model.
+        asked: Whether it is what the question is about, rather than shown by a tool or a model,
+            or long answered; see :func:`~.messages.asked_from`.
 
     Raises:
-        UnsupportedParameterError: The user sent it. Leaving it out would leave the question
+        UnsupportedParameterError: It is asked about. Leaving it out would leave the question
             without its subject, which another target may be able to read.
     """
     if asked:
@@ -66,4 +93,4 @@ def left_out(kind: str, adjustments: list[Adjustment], *, asked: bool) -> str:
             sent=False,
         )
     adjustments.append(Adjustment(kind, "dropped", "no form of content that it takes"))
-    return f"[{kind} left out: it cannot be read here]"
+    return note(kind)

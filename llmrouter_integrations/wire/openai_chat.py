@@ -81,7 +81,9 @@ class OpenAIChatCodec:
         adjustments: list[Adjustment] = []
         body: dict[str, Any] = {"model": endpoint.model, "messages": None}
         instructions = write_parameters(body, request, endpoint, dialect, adjustments)
-        body["messages"] = write_messages(request.messages, dialect, adjustments, instructions)
+        body["messages"] = write_messages(
+            request.messages, dialect, adjustments, instructions, endpoint.abilities
+        )
         if stream:
             body["stream"] = True
             if dialect.stream_usage and not _is_old_azure(endpoint):

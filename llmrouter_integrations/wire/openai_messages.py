@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from llmrouter_integrations.errors import UnsupportedParameterError
+import orjson
+
 from llmrouter_integrations.messages import (
     Adjustment,
     AudioPart,
@@ -18,14 +19,23 @@ from llmrouter_integrations.messages import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    asked_from,
 )
 from llmrouter_integrations.wire.history import portable
-from llmrouter_integrations.wire.media import base64_text, media_type_of
+from llmrouter_integrations.wire.media import (
+    IMAGE_TYPES,
+    base64_text,
+    lacks,
+    left_out,
+    media_type_of,
+    split_data_url,
+)
 from llmrouter_integrations.wire.openai_turns import bridge_results, order_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from llmrouter_integrations.catalog.model import Abilities
     from llmrouter_integrations.messages import Message, Part
     from llmrouter_integrations.wire.dialects import Dialect
 
@@ -40,6 +50,7 @@ def write_messages(
     dialect: Dialect,
     adjustments: list[Adjustment],
     instructions: Sequence[str] = (),
+    abilities: Abilities | None = None,
 ) -> list[dict[str, Any]]:
     """Write a conversation.
 
@@ -48,20 +59,23 @@ def write_messages(
         dialect: Who will read it.
         adjustments: What had to be changed is added here.
         instructions: What to say at the end of the instructions besides.
+        abilities: What the model can do, where known.
 
     Raises:
         InvalidRequestError: There is nothing in it to answer.
-        UnsupportedParameterError: An image, sound, file or video that cannot be sent there at
-            all. Leaving it out would leave the question without its subject.
+        UnsupportedParameterError: The question is about an image, sound, file or video that cannot
+            be sent there at all.
     """
     history, changes = portable(messages, dialect.reader)
     adjustments.extend(changes)
     history = order_turns(history, dialect, adjustments)
-    writer = _Writer(dialect, adjustments)
+    writer = _Writer(dialect, adjustments, abilities)
     written: list[dict[str, Any]] = []
-    for message in history:
+    asked = asked_from(history)
+    for place, message in enumerate(history):
         parts = message.parts
         role = message.role
+        writer.asked = place >= asked and role == "user"
         if role == "tool":
             written.extend(writer.tool_results(parts))
             continue
@@ -73,7 +87,7 @@ def write_messages(
             if len(parts) == 1 and type(parts[0]) is TextPart:
                 item = {"role": role, "content": parts[0].text}
             else:
-                item = {"role": role, "content": writer.content(parts)}
+                item = {"role": role, "content": writer.content(parts, shows=role == "user")}
         if message.name is not None:
             item["name"] = writer.name(message.name)
         written.append(item)
@@ -101,11 +115,15 @@ def _instruct(written: list[dict[str, Any]], instructions: Sequence[str]) -> Non
 class _Writer:
     """Writes parts in one dialect."""
 
-    __slots__ = ("adjustments", "dialect")
+    __slots__ = ("abilities", "adjustments", "asked", "dialect")
 
-    def __init__(self, dialect: Dialect, adjustments: list[Adjustment]) -> None:
+    def __init__(
+        self, dialect: Dialect, adjustments: list[Adjustment], abilities: Abilities | None
+    ) -> None:
         self.dialect = dialect
         self.adjustments = adjustments
+        self.abilities = abilities
+        self.asked = False  # whether the turn is the user's, and still to be answered
 
     def name(self, said: str) -> str:
         """Spell the name of who speaks as OpenAI demands it."""
@@ -114,8 +132,8 @@ class _Writer:
             self._adjust("name", "spelled as the API takes it", action="translated")
         return name
 
-    def content(self, parts: Sequence[Part]) -> str | list[dict[str, Any]]:
-        """Write what a user or the instructions say."""
+    def content(self, parts: Sequence[Part], *, shows: bool) -> str | list[dict[str, Any]]:
+        """Write what a user or the instructions say; only a user ``shows`` more than text."""
         written: list[dict[str, Any]] = []
         for part in parts:
             if isinstance(part, TextPart):
@@ -128,7 +146,7 @@ class _Writer:
             elif isinstance(part, OpaquePart):
                 written.append(dict(part.payload))
             else:
-                written.append(self._medium(part))
+                written.append(self._medium(part) if shows else self._left_out(_kind(part)))
         plain = all(item["type"] == "text" and len(item) == 2 for item in written)
         if plain and (len(written) < 2 or not self.dialect.text_parts):
             return "\n".join([item["text"] for item in written])
@@ -149,20 +167,20 @@ class _Writer:
                 if part.signature:
                     item["extra_content"] = _signed(part.signature)
             elif isinstance(part, ToolCallPart):
-                calls.append(_call(part))
+                calls.append(self._call(part))
             elif isinstance(part, ReasoningPart):
                 reasoning.append(part)
             elif isinstance(part, RefusalPart):
                 if dialect.issuer == "openai":
-                    item["refusal"] = part.text
+                    item["refusal"] = item.get("refusal", "") + part.text
                 else:
                     texts.append(part.text)
             elif isinstance(part, AudioPart) and part.file_id is not None:
                 item["audio"] = {"id": part.file_id}
             elif isinstance(part, AudioPart) and part.transcript:
                 texts.append(part.transcript)
-            elif not isinstance(part, CachePoint | OpaquePart):
-                self._adjust("image in an answer", "there is no place for it in chat completions")
+            elif not isinstance(part, CachePoint):
+                texts.append(self._left_out(_kind(part))["text"])
         if texts:
             item["content"] = "".join(texts)
         if calls:
@@ -181,10 +199,17 @@ class _Writer:
         for part in parts:
             if not isinstance(part, ToolResultPart):
                 continue
-            texts = [p.text for p in part.content if isinstance(p, TextPart)]
-            shown = [
-                self._medium(p) for p in part.content if not isinstance(p, TextPart | CachePoint)
-            ]
+            texts: list[str] = []
+            shown: list[dict[str, Any]] = []
+            for piece in part.content:
+                if isinstance(piece, TextPart):
+                    texts.append(piece.text)
+                elif not isinstance(piece, CachePoint):
+                    medium = self._medium(piece)
+                    if medium["type"] == "text":
+                        texts.append(medium["text"])
+                    else:
+                        shown.append(medium)
             text = "\n".join(texts)
             if part.is_error and text[:5].lower() != "error":
                 text = f"Error: {text}"
@@ -205,9 +230,7 @@ class _Writer:
     def _reasoning(self, item: dict[str, Any], parts: Sequence[ReasoningPart]) -> None:
         form = self.dialect.reasoning_back
         text = "".join([part.text for part in parts])
-        if form is None:
-            self._adjust("reasoning", "this API takes none back")
-        elif form == "thinking":
+        if form == "thinking":
             content = [
                 {"type": "thinking", "thinking": [{"type": "text", "text": part.text}]}
                 for part in parts
@@ -221,7 +244,7 @@ class _Writer:
                 item["reasoning_details"] = details
             else:
                 item["reasoning"] = text
-        else:
+        elif form is not None:
             item[form] = text
 
     def _medium(self, part: Part) -> dict[str, Any]:
@@ -232,37 +255,49 @@ class _Writer:
             return self._audio(part)
         if isinstance(part, FilePart):
             return self._file(part)
-        raise _unsupported(type(part).__name__)
+        return self._left_out(_kind(part))
+
+    def _takes(self, kind: str) -> bool:
+        return kind in self.dialect.media and not lacks(self.abilities, kind)
 
     def _image(self, part: ImagePart) -> dict[str, Any]:
-        if "image" not in self.dialect.media or (part.data is None and part.url is None):
-            raise _unsupported("image")
+        if not self._takes("image") or (part.data is None and part.url is None):
+            return self._left_out("image")
+        inline = split_data_url(part.url) if part.url else None
+        kind = inline[0] if inline else part.data and part.media_type
+        if kind and kind not in IMAGE_TYPES:
+            return self._left_out(kind)
         image = {"url": part.url or _data_url(part.data, part.media_type, "image/png")}
         if part.detail is not None:
             image["detail"] = part.detail
         return {"type": "image_url", "image_url": image}
 
     def _audio(self, part: AudioPart) -> dict[str, Any]:
-        mistral = self.dialect.issuer == "mistral"
-        if "audio" in self.dialect.media:
-            if mistral and (part.data or part.url):
+        issuer = self.dialect.issuer
+        if self._takes("audio"):
+            if issuer == "mistral" and (part.data or part.url):
                 return {"type": "input_audio", "input_audio": part.data or part.url}
-            if part.data is not None:
-                form = (part.media_type or "audio/wav").partition("/")[2]
-                form = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav"}.get(form, form)
+            form = (part.media_type or "audio/wav").partition("/")[2]
+            form = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav"}.get(form, form)
+            if part.data is not None and (issuer != "openai" or form in ("wav", "mp3")):
                 return {"type": "input_audio", "input_audio": {"data": part.data, "format": form}}
         if part.transcript:
             self._adjust("audio", "its transcript is sent", action="translated")
             return {"type": "text", "text": part.transcript}
-        raise _unsupported("audio")
+        return self._left_out("audio")
 
     def _file(self, part: FilePart) -> dict[str, Any]:
         media_type = part.media_type or (part.data and media_type_of(part.data)) or ""
         if (text := _as_text(part, media_type)) is not None:
             return {"type": "text", "text": text}
-        kind = "video" if media_type.startswith("video/") else "file"
-        if kind not in self.dialect.media:
-            raise _unsupported(kind)
+        family = media_type.partition("/")[0]
+        if family == "image":
+            return self._image(ImagePart(part.data, part.url, media_type=media_type))
+        if family == "audio":
+            return self._audio(AudioPart(part.data, part.url, media_type=media_type))
+        kind = "video" if family == "video" else "file"
+        if not self._takes(kind):
+            return self._left_out(kind)
         url = part.url or (part.data and _data_url(part.data, media_type, "application/pdf"))
         if kind == "video" and url:
             return {"type": "video_url", "video_url": {"url": url}}
@@ -271,32 +306,45 @@ class _Writer:
             return {"type": "document_url", "document_url": url, **named}
         if part.file_id is not None:
             return {"type": "file", "file": {"file_id": part.file_id}}
-        if url and (part.url is None or self.dialect.issuer == "openrouter"):
+        if self.dialect.issuer == "openai" and media_type not in ("", "application/pdf"):
+            return self._left_out(media_type)
+        if url and (url.startswith("data:") or self.dialect.issuer == "openrouter"):
             name = part.name or f"file.{media_type.partition('/')[2] or 'pdf'}"
             return {"type": "file", "file": {"filename": name, "file_data": url}}
-        raise _unsupported("file by its URL")
+        return self._left_out("file by its URL")
 
-    def _adjust(self, parameter: str, detail: str, *, action: Any = "dropped") -> None:
+    def _left_out(self, kind: str) -> dict[str, Any]:
+        return {"type": "text", "text": left_out(kind, self.adjustments, asked=self.asked)}
+
+    def _call(self, part: ToolCallPart) -> dict[str, Any]:
+        arguments = part.arguments or "{}"
+        if not _is_object(arguments):  # which the templates of many models cannot be filled with
+            self._adjust("tool call arguments", "no JSON object: sent as a string", "translated")
+            arguments = orjson.dumps({"arguments": arguments}).decode()
+        call: dict[str, Any] = {
+            "id": part.id,
+            "type": "function",
+            "function": {"name": part.name, "arguments": arguments},
+        }
+        if part.signature:
+            call["extra_content"] = _signed(part.signature)
+        return call
+
+    def _adjust(self, parameter: str, detail: str, action: Any = "dropped") -> None:
         adjustment = Adjustment(parameter, action, detail)
         if adjustment not in self.adjustments:
             self.adjustments.append(adjustment)
 
 
-def _unsupported(what: str) -> UnsupportedParameterError:
-    return UnsupportedParameterError(
-        f"this API takes no {what} in a message", parameter="messages", sent=False
-    )
+def _is_object(arguments: str) -> bool:
+    try:
+        return isinstance(orjson.loads(arguments), dict)
+    except orjson.JSONDecodeError:
+        return False
 
 
-def _call(part: ToolCallPart) -> dict[str, Any]:
-    call: dict[str, Any] = {
-        "id": part.id,
-        "type": "function",
-        "function": {"name": part.name, "arguments": part.arguments or "{}"},
-    }
-    if part.signature:
-        call["extra_content"] = _signed(part.signature)
-    return call
+def _kind(part: Part) -> str:
+    return type(part).__name__.removesuffix("Part").lower()
 
 
 def _signed(signature: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ provider (``store: false``): a conversation is sent whole, its reasoning in encr
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -27,7 +27,11 @@ from llmrouter_integrations.wire.checks import read_answer
 from llmrouter_integrations.wire.classify import classify, classify_payload
 from llmrouter_integrations.wire.extra import extra_fields, limit_verbosity
 from llmrouter_integrations.wire.history import Reader, nothing_in, portable, tool_ids
-from llmrouter_integrations.wire.openai_responses_dialects import dialect_of, terms_of
+from llmrouter_integrations.wire.openai_responses_dialects import (
+    dialect_of,
+    sealer_of,
+    terms_of,
+)
 from llmrouter_integrations.wire.openai_responses_input import InputWriter
 from llmrouter_integrations.wire.openai_responses_output import (
     extra_of,
@@ -68,12 +72,18 @@ class OpenAIResponsesCodec:
         """Write the request; see :class:`~llmrouter_integrations.wire.base.Codec`."""
         dialect = dialect_of(endpoint.provider)
         terms = terms_of(endpoint)
-        reader = _reader(dialect.issuer, cache_points=terms.cache_points)
+        reader = _reader(
+            sealer_of(endpoint),
+            cache_points=terms.cache_points,
+            reasoning=terms.reasons,
+            answer_blocks=dialect.native_items,
+            named=dialect.issuer == "openai",
+        )
         history, changes = portable(request.messages, reader)
         adjustments = list(changes)
         body: dict[str, Any] = {"model": endpoint.model, "input": [], "store": False}
         told = write_parameters(body, request, endpoint, dialect, adjustments, terms=terms)
-        writer = InputWriter(dialect, terms, adjustments)
+        writer = InputWriter(dialect, terms, adjustments, endpoint.abilities)
         if asks_for_any_json(body):
             # the word must stand in the input, and instructions are no part of that
             body["input"] = writer.write(history)
@@ -119,10 +129,19 @@ class OpenAIResponsesCodec:
         return classify(http, endpoint)
 
 
-@cache
-def _reader(issuer: str, *, cache_points: bool) -> Reader:
-    respell = TOOL_NAMES.respell if issuer == "openai" else None
-    return Reader(issuer, TOOL_ID, respell, names=False, cache_points=cache_points)
+@lru_cache(maxsize=256)
+def _reader(
+    issuer: str, *, cache_points: bool, reasoning: bool, answer_blocks: bool, named: bool
+) -> Reader:
+    return Reader(
+        issuer,
+        TOOL_ID,
+        TOOL_NAMES.respell if named else None,
+        names=False,
+        cache_points=cache_points,
+        reasoning=reasoning,
+        answer_blocks=answer_blocks,
+    )
 
 
 def _response(body: Any, endpoint: Endpoint) -> Response:
@@ -132,7 +151,7 @@ def _response(body: Any, endpoint: Endpoint) -> Response:
         raise ProtocolViolationError("the answer has no output", target=endpoint.name)
     if body.get("status") in ("queued", "in_progress", "cancelled"):
         raise ProtocolViolationError(f"the answer is {body['status']}", target=endpoint.name)
-    issuer = dialect_of(endpoint.provider).issuer
+    issuer = sealer_of(endpoint)
     parts = tuple([part for item in body["output"] for part in read_item(item, issuer)])
     finish_reason, raw = finish_of(
         body,

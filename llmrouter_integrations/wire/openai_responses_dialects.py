@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import urlsplit
 
 from llmrouter_integrations.wire.registry import provider
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from llmrouter_integrations.wire.base import Endpoint
 
-__all__ = ["Dialect", "ModelTerms", "dialect_of", "terms_of"]
+__all__ = ["Dialect", "ModelTerms", "dialect_of", "sealer_of", "terms_of"]
 
 Efforts = tuple[str, ...]
 LOW_TO_HIGH: Final[Efforts] = ("low", "medium", "high")
@@ -31,7 +32,8 @@ class Dialect:
     """How one provider differs from OpenAI itself.
 
     Attributes:
-        issuer: Who can read back reasoning, files and items of its answers.
+        issuer: Whose tools it knows, and who, its resource apart, can read back reasoning, files
+            and items of its answers; see :func:`sealer_of`.
         key_header: Where the key goes.
         path: What the address ends in; only what is missing of it is appended.
         reasoning: How reasoning is given back: encrypted, which must be asked for, or in words.
@@ -184,6 +186,21 @@ def dialect_of(provider_id: str) -> Dialect:
     name = known.id if known else provider_id
     dialect = _DIALECTS.get(name, _OTHER)
     return replace(dialect, issuer=known.issuer if known else name)
+
+
+def sealer_of(endpoint: Endpoint) -> str:
+    """Name who can read back reasoning, files and items of a target's answers.
+
+    On Azure that is one resource: reasoning encrypted in one region cannot be read in another, nor
+    by OpenAI itself (https://github.com/BerriAI/litellm/pull/27702).
+    """
+    issuer = dialect_of(endpoint.provider).issuer
+    return _resource(endpoint.base_url, issuer) if endpoint.provider == "azure" else issuer
+
+
+@lru_cache(maxsize=256)
+def _resource(base_url: str, issuer: str) -> str:
+    return f"{issuer}@{urlsplit(base_url).hostname or base_url}"
 
 
 @lru_cache(maxsize=1024)

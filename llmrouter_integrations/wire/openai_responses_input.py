@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from llmrouter_integrations.errors import UnsupportedParameterError
 from llmrouter_integrations.messages import (
     Adjustment,
     AudioPart,
@@ -17,17 +16,28 @@ from llmrouter_integrations.messages import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    asked_from,
 )
-from llmrouter_integrations.wire.media import base64_text, media_type_of
+from llmrouter_integrations.wire.media import (
+    IMAGE_TYPES,
+    base64_text,
+    lacks,
+    left_out,
+    media_type_of,
+    split_data_url,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llmrouter_integrations.catalog.model import Abilities
     from llmrouter_integrations.messages import Message, Part
     from llmrouter_integrations.wire.openai_responses_dialects import Dialect, ModelTerms
 
 __all__ = ["InputWriter"]
 
+UNREADABLE: Final = ("video/", "audio/", "application/zip", "application/octet-stream")
+"""Of files, what none of its models reads; documents, sheets and code are read."""
 MAX_CACHE_POINTS: Final = 4
 """Breakpoints that one request may write (OpenAI's guide on prompt caching)."""
 
@@ -39,12 +49,29 @@ class InputWriter:
         dialect: Whose form.
         terms: What the model takes.
         adjustments: Gets what could not be written as it is.
+        abilities: What the model can do besides, where known.
     """
 
-    __slots__ = ("_adjustments", "_dialect", "_marked", "_terms", "items")
+    __slots__ = (
+        "_abilities",
+        "_adjustments",
+        "_asked",
+        "_dialect",
+        "_marked",
+        "_terms",
+        "items",
+    )
 
-    def __init__(self, dialect: Dialect, terms: ModelTerms, adjustments: list[Adjustment]) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        terms: ModelTerms,
+        adjustments: list[Adjustment],
+        abilities: Abilities | None = None,
+    ) -> None:
         self.items: list[dict[str, Any]] = []
+        self._abilities = abilities
+        self._asked = False
         self._dialect = dialect
         self._terms = terms
         self._adjustments = adjustments
@@ -70,10 +97,12 @@ class InputWriter:
         """Write the turns, which must be :func:`~.history.portable`.
 
         Raises:
-            UnsupportedParameterError: An image, sound or file that cannot be sent there. Leaving
-                it out would leave the question without its subject.
+            UnsupportedParameterError: The question is about an image, sound or file that cannot be
+                sent there.
         """
-        for message in messages:
+        asked = asked_from(messages)
+        for place, message in enumerate(messages):
+            self._asked = place >= asked and message.role == "user"
             if message.role == "assistant":
                 self._assistant(message.parts)
             elif message.role == "tool":
@@ -135,13 +164,13 @@ class InputWriter:
                 (calls if self._dialect.calls_last else self.items).append(call)
             elif isinstance(part, ReasoningPart):
                 self._reasoning(part)
-            elif isinstance(part, OpaquePart) and self._dialect.native_items:
+            elif isinstance(part, OpaquePart):
                 self.items.append(dict(part.payload))
             else:
-                self._adjust(
-                    type(part).__name__.removesuffix("Part").lower(),
-                    "there is no place for it in an answer of this API",
-                )
+                shown = self._left_out(type(part).__name__.removesuffix("Part").lower())
+                said = {"role": "assistant", "content": [{**shown, "type": "output_text"}]}
+                self.items.append(said)
+                said = None
         self.items += calls
 
     def _reasoning(self, part: ReasoningPart) -> None:
@@ -167,12 +196,20 @@ class InputWriter:
         for part in parts:
             if not isinstance(part, ToolResultPart):
                 continue
-            text = "\n".join([p.text for p in part.content if isinstance(p, TextPart)])
+            texts: list[str] = []
+            media: list[dict[str, Any]] = []
+            for piece in part.content:
+                if isinstance(piece, TextPart):
+                    texts.append(piece.text)
+                elif not isinstance(piece, CachePoint):
+                    medium = self._medium(piece)
+                    if medium["type"] == "input_text":
+                        texts.append(medium["text"])
+                    else:
+                        media.append(medium)
+            text = "\n".join(texts)
             if part.is_error and text[:5].lower() != "error":
                 text = f"Error: {text}"
-            media = [
-                self._medium(p) for p in part.content if not isinstance(p, TextPart | CachePoint)
-            ]
             output: str | list[dict[str, Any]] = text
             if media and self._dialect.rich_results:
                 output = [{"type": "input_text", "text": text}, *media] if text else media
@@ -194,14 +231,21 @@ class InputWriter:
             return self._file(part)
         if isinstance(part, AudioPart):
             if part.transcript is None:
-                raise _unsupported("audio")
+                return self._left_out("audio")
             self._adjust("audio", "its transcript is sent", "translated")
             return {"type": "input_text", "text": part.transcript}
-        raise _unsupported(type(part).__name__)
+        return self._left_out(type(part).__name__.removesuffix("Part").lower())
+
+    def _takes(self, kind: str) -> bool:
+        return kind in self._dialect.media and not lacks(self._abilities, kind)
 
     def _image(self, part: ImagePart) -> dict[str, Any]:
-        if "image" not in self._dialect.media:
-            raise _unsupported("image")
+        if not self._takes("image"):
+            return self._left_out("image")
+        inline = split_data_url(part.url) if part.url else None
+        kind = inline[0] if inline else part.data and part.media_type
+        if kind and kind not in IMAGE_TYPES:
+            return self._left_out(kind)
         image: dict[str, Any] = {"type": "input_image", "detail": part.detail or "auto"}
         if part.file_id is not None:
             image["file_id"] = part.file_id
@@ -216,8 +260,8 @@ class InputWriter:
             return {"type": "input_text", "text": titled}
         if kind.startswith("image/"):
             return self._image(ImagePart(part.data, part.url, part.file_id, kind))
-        if "file" not in self._dialect.media or kind.startswith(("video/", "audio/")):
-            raise _unsupported(kind)
+        if not self._takes("file") or kind.startswith(UNREADABLE):
+            return self._left_out(kind)
         if part.file_id is not None:
             return {"type": "input_file", "file_id": part.file_id}
         if part.url is not None and not part.url.startswith("data:"):
@@ -228,16 +272,16 @@ class InputWriter:
             "file_data": part.url or _data_url(part.data, kind, kind),
         }
 
+    def _left_out(self, kind: str) -> dict[str, Any]:
+        return {
+            "type": "input_text",
+            "text": left_out(kind, self._adjustments, asked=self._asked),
+        }
+
     def _adjust(self, parameter: str, detail: str, action: Any = "dropped") -> None:
         adjustment = Adjustment(parameter, action, detail)
         if adjustment not in self._adjustments:
             self._adjustments.append(adjustment)
-
-
-def _unsupported(what: str) -> UnsupportedParameterError:
-    return UnsupportedParameterError(
-        f"this API takes no {what} in a message", parameter="input", sent=False
-    )
 
 
 def _phase(item_id: str | None) -> str:

@@ -16,7 +16,7 @@ from llmrouter_integrations.messages import (
 from llmrouter_integrations.wire.checks import check_end
 from llmrouter_integrations.wire.classify import classify_payload
 from llmrouter_integrations.wire.event_stream import EventStream
-from llmrouter_integrations.wire.openai_responses_dialects import dialect_of
+from llmrouter_integrations.wire.openai_responses_dialects import sealer_of
 from llmrouter_integrations.wire.openai_responses_output import (
     citation,
     extra_of,
@@ -73,7 +73,7 @@ class ResponsesStream(EventStream):
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint)
-        self._issuer = dialect_of(endpoint.provider).issuer
+        self._issuer = sealer_of(endpoint)
         self._items: dict[int, Mapping[str, Any]] = {}  # as they were announced
         self._parts: dict[tuple[int, int], _Part] = {}
         self._finished: set[int] = set()

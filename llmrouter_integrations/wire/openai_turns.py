@@ -76,9 +76,13 @@ def _without_tools(history: list[Message], adjustments: list[Adjustment]) -> lis
                 words = f"(I call the tool {part.name} with {part.arguments or '{}'}.)"
                 parts.append(TextPart(f"\n{words}" if parts else words))
             elif isinstance(part, ToolResultPart):
-                parts += result_as_text(replace(part, name=called[part.tool_call_id]))
+                content = part.content or (TextPart("(no output)"),)
+                name = called[part.tool_call_id]
+                parts += result_as_text(replace(part, name=name, content=content))
             else:
                 parts.append(part)
-        role = "user" if message.role == "tool" else message.role
-        told.append(Message(role, tuple(parts), message.name))
+        if message.role == "tool":
+            told.append(Message("user", tuple(parts)))
+        else:
+            told.append(Message(message.role, tuple(parts), message.name))
     return told

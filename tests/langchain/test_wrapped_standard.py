@@ -66,7 +66,7 @@ class Wrapped:
     supports_image_inputs = True
     supports_image_urls = True
     supports_pdf_inputs = True
-    supports_image_tool_message = True
+    supports_image_tool_message = False  # OpenAI's chat completions take none, nor does ChatOpenAI
     has_tool_choice = True
 
     @property

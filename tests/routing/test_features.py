@@ -17,6 +17,7 @@ from llmrouter_integrations.messages import (
     Request,
     TextPart,
     Tool,
+    ToolCallPart,
     ToolResultPart,
 )
 from llmrouter_integrations.routing.features import estimate_tokens, read_features
@@ -183,3 +184,30 @@ def test_a_schema_that_cannot_be_written_is_the_codecs_to_refuse(schema):
 
 def test_half_a_character_is_the_codecs_to_refuse():
     assert estimate_tokens("a\ud800b") > 0
+
+
+@pytest.mark.parametrize(
+    ("history", "needs", "earlier"),
+    [
+        (("user image",), {"image"}, set()),
+        (("user image", "user"), {"image"}, set()),
+        (("user image", "assistant", "user"), set(), {"image"}),
+        (("user image", "assistant", "user image"), {"image"}, set()),
+        (("user image", "call", "result"), {"image"}, set()),
+        (("user", "call", "result image"), {"image"}, set()),
+        (("user", "call", "result image", "assistant", "user"), set(), {"image"}),
+        (("user image", "assistant"), {"image"}, set()),
+    ],
+)
+def test_what_only_answered_turns_show_is_told_apart(history, needs, earlier):
+    made = {
+        "user": Message("user", (TextPart("q"),)),
+        "user image": Message("user", (ImagePart(data="aGk="),)),
+        "assistant": Message("assistant", (TextPart("a"),)),
+        "call": Message("assistant", (TextPart("a"), ToolCallPart("1", "f"))),
+        "result": Message("tool", (ToolResultPart("1"),)),
+        "result image": Message("tool", (ToolResultPart("1", (ImagePart(data="aGk="),)),)),
+    }
+    features = read_features(Request(tuple(made[turn] for turn in history)), EMPTY)
+    assert (set(features.needs), set(features.earlier_needs)) == (needs, earlier)
+    assert features.task == "vision"

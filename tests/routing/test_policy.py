@@ -422,3 +422,21 @@ def test_a_decision_as_plain_json_types():
     assert plain["plan"] == list(choose(PAIR).plan)
     assert {c["target"] for c in plain["candidates"]} == {"openai/cheap", "anthropic/dear"}
     assert plain["hints"] == {"tags": ["a"]}
+
+
+SHOWN = Message("user", (TextPart("What is it?"), ImagePart(data="aGk=")))
+SEEN = Message("assistant", (TextPart("A cat."),))
+SO = Message("user", (TextPart("Whose?"),))
+
+
+def test_who_cannot_see_an_answered_image_is_asked_after_those_who_can():
+    blind = target("openai/blind", quality=0.9, abilities={"input": ["text"]})
+    sees = target("openai/sees", quality=0.5, abilities={"input": ["text", "image"]})
+    follow_up = Request((SHOWN, SEEN, SO))
+    for policy in ("utility", "ordered"):
+        decision = choose([blind, sees], follow_up, policy=policy)
+        assert decision.plan == ("openai/sees", "openai/blind")
+        assert decision.candidates[1].deferred == "cannot see the image of earlier turns"
+    assert choose([blind], follow_up).plan == ("openai/blind",)
+    with pytest.raises(NoCandidateError, match="cannot take image"):
+        choose([blind], Request((SHOWN, SO)))

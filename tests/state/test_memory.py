@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmrouter_integrations.state.base import Outcome, Permit
-from llmrouter_integrations.state.memory import LONGEST_RETRY_AFTER_S, MemoryState
+from llmrouter_integrations.state.breaker import LONGEST_RETRY_AFTER_S
+from llmrouter_integrations.state.memory import MemoryState
 
 OK = Outcome(ok=True, duration_s=1.0)
 SERVER = Outcome(ok=False, cools="target", trips_after=3, reason="ServerError")
@@ -355,3 +356,21 @@ def test_never_admits_while_cooling_and_never_two_probes(steps: list) -> None:
         permit = state.admit(target, "g", later)
         assert permit is not None
         state.record(permit, OK, later)
+
+
+def broke_off(first_token_s):
+    return Outcome(
+        ok=False, cools="target", trips_after=1, duration_s=1.0, first_token_s=first_token_s
+    )
+
+
+@pytest.mark.parametrize(("first_token_s", "others_follow"), [(None, True), (0.1, False)])
+def test_where_answers_broke_off_a_probe_must_end_well(first_token_s, others_follow):
+    state = MemoryState(cooldown_s=1.0)
+    state.record(state.admit("a", "g", 0.0), broke_off(first_token_s), 0.0)
+    probe = state.admit("a", "g", 2.0)
+    assert state.admit("a", "g", 2.0) is None
+    state.alive(probe, 2.1)
+    assert (state.admit("a", "g", 2.2) is not None) is others_follow
+    state.record(probe, Outcome(ok=True), 2.5)
+    assert state.admit("a", "g", 2.6) is not None

@@ -91,7 +91,7 @@ CONVERSATION = {
         "tools": [{"name": "weather", "description": "Weather of a city", "input_schema": SCHEMA}],
         "tool_choice": {"type": "tool", "name": "weather", "disable_parallel_tool_use": True},
         "output_config": {"format": {"type": "json_schema", "schema": OUT}},
-        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "thinking": {"type": "adaptive"},
         "max_tokens": 50,
         "stop_sequences": ["END"],
     },

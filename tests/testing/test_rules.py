@@ -27,6 +27,12 @@ def blocks(role, *content):
 TEXT = {"type": "text", "text": "Hi"}
 USE = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "a", "content": "1"}
+A_TOOLS = {"tools": [{"name": "f", "input_schema": {"type": "object"}}]}
+B_TOOLS = {
+    "toolConfig": {
+        "tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object"}}}}]
+    }
+}
 B_USE = {"toolUse": {"toolUseId": "a", "name": "f", "input": {}}}
 B_RESULT = {"toolResult": {"toolUseId": "a", "content": [{"text": "1"}]}}
 G_CALL = {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]}
@@ -54,7 +60,7 @@ HISTORIES = [
     ("openai-responses", {"input": [R_RESULT], "previous_response_id": "resp_1"}, None),
     (
         "anthropic",
-        {"messages": [USER, blocks("assistant", USE), blocks("user", RESULT, TEXT)]},
+        {"messages": [USER, blocks("assistant", USE), blocks("user", RESULT, TEXT)], **A_TOOLS},
         None,
     ),
     ("anthropic", {"messages": [USER, blocks("assistant", USE)]}, "without `tool_result`"),
@@ -68,7 +74,8 @@ HISTORIES = [
                 USER,
                 blocks("assistant", {**USE, "id": "a:b"}),
                 blocks("user", {**RESULT, "tool_use_id": "a:b"}),
-            ]
+            ],
+            **A_TOOLS,
         },
         "should match pattern",
     ),
@@ -89,7 +96,8 @@ HISTORIES = [
                 blocks("user", {"text": "Hi"}),
                 blocks("assistant", B_USE),
                 blocks("user", B_RESULT),
-            ]
+            ],
+            **B_TOOLS,
         },
         None,
     ),
@@ -144,7 +152,8 @@ def sealed(protocol, seal):
     match protocol:
         case "openai-responses":
             item = {"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": seal}
-            return {"input": [USER, item, USER]}
+            answer = {"role": "assistant", "content": "x"}
+            return {"model": "o4-mini", "input": [USER, item, answer, USER]}
         case "anthropic":
             thought = {"type": "thinking", "thinking": "y", "signature": seal}
             return {"messages": [USER, blocks("assistant", thought, TEXT), USER]}

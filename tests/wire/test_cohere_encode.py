@@ -227,8 +227,10 @@ def test_a_result_with_an_image():
 
 def test_an_image_in_an_answer_has_no_place():
     found, adjustments = messages(user("q"), assistant(ImagePart(PNG)), user("z"))
-    assert [message["role"] for message in found] == ["user", "user"]
-    assert changed(adjustments) == ["image in an answer"]
+    assert [message["role"] for message in found] == ["user", "assistant", "user"]
+    note = {"type": "text", "text": "[image left out: it cannot be read here]"}
+    assert found[1]["content"] == [note]
+    assert changed(adjustments) == ["image"]
 
 
 def test_an_answer_begun_for_the_model():

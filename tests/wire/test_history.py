@@ -64,8 +64,7 @@ def test_nothing_to_do_gives_the_same_objects():
         Message("system", (TextPart("be brief"), CachePoint())),
         user("hi", ImagePart(url="https://x/y.png")),
         assistant(ReasoningPart("hm", "anthropic", "sig"), "calling", call("a"), call("b")),
-        tool(result("a")),
-        tool(result("b"), CachePoint()),
+        tool(result("a"), result("b"), CachePoint()),
         assistant("done"),
     )
     messages, adjustments = portable(history, Reader("anthropic", ANTHROPIC))
@@ -74,12 +73,25 @@ def test_nothing_to_do_gives_the_same_objects():
     assert all(ours is theirs for ours, theirs in zip(messages, history, strict=True))
 
 
+def test_results_that_came_one_by_one_make_one_turn():
+    calls = assistant(call("a"), call("b"))
+    history = (calls, tool(result("a")), tool(result("b"), CachePoint()), user("so?"))
+    assert portable(history, Reader("openai")) == (
+        [calls, tool(result("a"), result("b"), CachePoint()), user("so?")],
+        (),
+    )
+
+
 FOREIGN = [
     (ReasoningPart("hm", "openai", "sig"), None, "reasoning"),
     (ReasoningPart("hm", "openai"), None, "reasoning"),
     (ReasoningPart(issuer="openai", signature="x", redacted=True), None, "reasoning"),
     (OpaquePart("openai", {"type": "web_search_call"}), None, "opaque part"),
-    (ImagePart(file_id="file-1", issuer="openai"), None, "file_id"),
+    (
+        ImagePart(file_id="file-1", issuer="openai"),
+        TextPart("[image left out: it cannot be read here]"),
+        "file_id",
+    ),
     (
         ImagePart(file_id="file-1", url="https://x/y", issuer="openai"),
         ImagePart(url="https://x/y", issuer="openai"),
@@ -139,7 +151,8 @@ def test_a_file_is_shown_to_whoever_stores_it_and_asked_of_no_one_else(
     shown = user("see", FilePart(file_id=file_id, issuer=issuer))
     earlier = (shown, assistant("I see"), user("so?"))
     messages, adjustments = portable(earlier, Reader(reader))
-    assert messages[0] == (shown if kept else user("see"))
+    left = user("see", "[file left out: it cannot be read here]")
+    assert messages[0] == (shown if kept else left)
     assert [a.parameter for a in adjustments] == ([] if kept else ["file_id"])
     pending = (shown, assistant(call("a")), tool(result("a")))
     if kept:
@@ -188,7 +201,8 @@ def test_foreign_parts_inside_a_tool_result_go_too():
     inner = (TextPart("see"), ImagePart(file_id="file-1", issuer="openai"))
     history = (assistant(call("a")), tool(ToolResultPart("a", inner, "f")))
     messages, adjustments = portable(history, Reader("anthropic"))
-    assert messages[1] == tool(result("a", "see"))
+    note = TextPart("[image left out: it cannot be read here]")
+    assert messages[1] == tool(ToolResultPart("a", (TextPart("see"), note), "f"))
     assert [a.parameter for a in adjustments] == ["file_id"]
 
 

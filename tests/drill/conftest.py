@@ -1,0 +1,35 @@
+"""A stage for a module of tests, and scenes on it."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmrouter_integrations.drill.scene import SimulatedScene, built_in
+from llmrouter_integrations.drill.stage import Stage
+
+PATIENCE_S = {"time": 0.25}
+"""Seconds of patience where a row's fault is silence; elsewhere, enough for a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def stage():
+    with Stage() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def scene_of(stage):
+    """Gives the built-in scene of a protocol, or that of a configuration, for rows of a kind."""
+    scenes = {}
+
+    def make(config="openai-chat", kind=""):
+        known = (config if isinstance(config, str) else id(config), kind == "time")
+        if known not in scenes:
+            config = built_in(config) if isinstance(config, str) else config
+            patience_s = PATIENCE_S.get(kind, 1.0)
+            scenes[known] = SimulatedScene(config, stage, patience_s=patience_s)
+        return scenes[known]
+
+    yield make
+    for scene in scenes.values():
+        scene.close()

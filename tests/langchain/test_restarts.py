@@ -1,0 +1,148 @@
+"""A stream that broke and began again: marked for who shows it, right for who adds it up."""
+
+from __future__ import annotations
+
+import functools
+import operator
+
+import pytest
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableLambda
+
+from llmrouter_integrations.errors import StreamInterrupted
+from llmrouter_integrations.langchain import RoutedChatModel
+from llmrouter_integrations.testing import Fault, Reply, ToolCall
+
+KEY = "llmrouter_restarted"
+RESTART = {"on_interrupt": "restart"}
+WHOLE = "The whole answer, from the other."
+
+
+@pytest.fixture
+def llm(simulator):
+    simulator.script(
+        "bad", Fault.cut(2, reply=Reply("Half of an answer that never ends", chunks=6))
+    )
+    simulator.script("good", Reply(WHOLE, chunks=4))
+    models = [
+        {"model": f"openai/{name}", "base_url": simulator.url("openai"), "api_key": "k"}
+        for name in ("bad", "good")
+    ]
+    return RoutedChatModel(models=models, policy="ordered")
+
+
+def test_unless_asked_it_is_raised(llm):
+    with pytest.raises(StreamInterrupted):
+        list(llm.stream("hi"))
+
+
+def test_the_mark_stands_between(llm):
+    chunks = list(llm.stream("hi", hints=RESTART))
+    (at,) = [i for i, chunk in enumerate(chunks) if KEY in chunk.response_metadata]
+    void = "".join(chunk.text for chunk in chunks[:at])
+    assert void
+    assert WHOLE not in void
+    assert chunks[at].response_metadata[KEY] == len(void)
+    assert chunks[at].content == ""
+    assert "".join(chunk.text for chunk in chunks[at + 1 :]) == WHOLE
+    attempts = chunks[-1].response_metadata["llmrouter"]["attempts"]
+    assert [a["outcome"] for a in attempts] == ["interrupted", "ok"]
+
+
+SUMS = {
+    "one by one": lambda chunks: functools.reduce(operator.add, chunks),
+    "all at once": lambda chunks: chunks[0] + chunks[1:],
+    "later ones first": lambda chunks: chunks[0] + functools.reduce(operator.add, chunks[1:]),
+}
+
+
+@pytest.mark.parametrize("add_up", SUMS.values(), ids=SUMS)
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_whoever_adds_up_gets_the_answer_that_counts(llm, add_up, version):
+    llm = llm.model_copy(update={"output_version": version})
+    message = add_up(list(llm.stream("hi", hints=RESTART)))
+    assert type(message) is AIMessageChunk
+    assert message.text == WHOLE
+    assert message.response_metadata["llmrouter"]["target"] == "openai/good"
+    assert message.usage_metadata["output_tokens"] > 0
+
+
+def test_two_restarts(simulator):
+    half = Fault.cut(2, reply=Reply("Half of an answer that never ends", chunks=6))
+    for name in ("bad", "worse"):
+        simulator.script(name, half)
+    simulator.script("good", Reply(WHOLE, chunks=4))
+    models = [
+        {"model": f"openai/{name}", "base_url": simulator.url("openai"), "api_key": "k"}
+        for name in ("bad", "worse", "good")
+    ]
+    llm = RoutedChatModel(models=models, policy="ordered")
+    chunks = list(llm.stream("hi", hints=RESTART))
+    assert functools.reduce(operator.add, chunks).text == WHOLE
+    assert sum(KEY in chunk.response_metadata for chunk in chunks) == 2
+
+
+async def test_invoke_that_streams_underneath(llm):
+    llm = llm.model_copy(update={"streaming": True})
+    for message in (llm.invoke("hi", hints=RESTART), await llm.ainvoke("hi", hints=RESTART)):
+        assert type(message) is AIMessage
+        assert message.text == WHOLE
+
+
+def test_a_config_may_ask_for_it_for_all(simulator):
+    simulator.script("bad", Fault.cut(2, reply=Reply("Half of it all", chunks=6)))
+    simulator.script("good", Reply(WHOLE))
+    models = [
+        {"model": f"openai/{name}", "base_url": simulator.url("openai"), "api_key": "k"}
+        for name in ("bad", "good")
+    ]
+    llm = RoutedChatModel(config={"models": models, "policy": "ordered", "hints": RESTART})
+    assert functools.reduce(operator.add, llm.stream("hi")).text == WHOLE
+
+
+def test_a_chain_adds_up_right(llm):
+    chain = ChatPromptTemplate.from_template("{x}") | llm.bind(hints=RESTART)
+    seen = []
+    whole = chain | RunnableLambda(lambda message: seen.append(message.text) or message)
+    list(whole.stream({"x": "hi"}))
+    assert seen == [WHOLE]
+    # who takes nothing but text has no way to see the mark
+    texts = list((chain | StrOutputParser()).stream({"x": "hi"}))
+    assert "".join(texts).endswith(WHOLE)
+
+
+async def test_events_show_the_mark(llm):
+    events = [e async for e in llm.astream_events("hi", version="v2", hints=RESTART)]
+    chunks = [e["data"]["chunk"] for e in events if e["event"] == "on_chat_model_stream"]
+    assert sum(KEY in chunk.response_metadata for chunk in chunks) == 1
+    (end,) = [e["data"]["output"] for e in events if e["event"] == "on_chat_model_end"]
+    assert end.text == WHOLE
+
+
+def test_an_agent_goes_on(simulator):
+    agents = pytest.importorskip("langchain.agents")
+    call = Reply("I look it up.", tool_calls=(ToolCall("look", {"city": "Rom"}),), chunks=8)
+    simulator.script("bad", Fault.cut(6, reply=call), Fault.cut(2, reply=Reply("It is", chunks=4)))
+    simulator.script("good", call, Reply("Sunny."))
+    models = [
+        {"model": f"openai/{name}", "base_url": simulator.url("openai"), "api_key": "k"}
+        for name in ("bad", "good")
+    ]
+    llm = RoutedChatModel(config={"models": models, "policy": "ordered", "hints": RESTART})
+
+    def look(city: str) -> str:
+        """Look up the weather."""
+        return f"sunny in {city}"
+
+    agent = agents.create_agent(llm, [look])
+    states = list(
+        agent.stream({"messages": [("user", "Rom?")]}, stream_mode=["messages", "values"])
+    )
+    last = [state for kind, state in states if kind == "values"][-1]["messages"]
+    assert [m.type for m in last] == ["human", "ai", "tool", "ai"]
+    assert last[1].text == "I look it up."
+    assert [c["args"] for c in last[1].tool_calls] == [{"city": "Rom"}]
+    assert last[2].content == "sunny in Rom"
+    assert last[3].text == "Sunny."
