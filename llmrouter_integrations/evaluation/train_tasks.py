@@ -1,0 +1,101 @@
+"""Train the task classifier, measure it on sources it has not seen, and write it and its report.
+
+    python -m llmrouter_integrations.evaluation.train_tasks --shared ../shared
+
+It reads the templates of this repository and the public prompts in the shared folder, and writes
+``routing/task_weights.bin`` and ``docs/tasks.md``: the same bytes each time it is run on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llmrouter_integrations.evaluation import task_training
+from llmrouter_integrations.evaluation.task_prompts import generate, read_templates
+from llmrouter_integrations.evaluation.task_sources import Prompt, read_sources
+from llmrouter_integrations.evaluation.task_wrapping import Wrapper
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["FAMILIES", "TASKS", "corpus_prompts"]
+
+TASKS = (
+    *("code", "math", "reasoning", "extraction", "summarization", "qa", "translation", "creative"),
+    *("chat", "classification", "tool_use", "vision"),
+)
+"""What text alone may tell; how long a context is stands in the request's size."""
+_ENGLISH = 900
+_OTHER = 140
+"""Prompts of each task made from the templates of a language."""
+_SEED = 5
+FAMILIES = {
+    "word problems (GSM8K)": ("gsm8k",),
+    "competition mathematics": ("math",),
+    "code (HumanEval, MBPP)": ("humaneval", "mbpp"),
+    "BIG-Bench Hard": ("bbh",),
+    "T0's prompts": ("t0",),
+    "seed tasks (self-instruct)": ("seed tasks",),
+    "chat questions (Vicuna)": ("vicuna",),
+    "graduate science (GPQA)": ("gpqa",),
+    "logic grids": ("agentverse-logicgrid",),
+    "trivia, open questions": ("trivia_qa", "natural_qa", "commonsense_qa", "arc_challenge"),
+}
+"""Sources that are left out together, being alike."""
+
+
+def corpus_prompts(shared: Path) -> tuple[list[Prompt], list[Prompt]]:
+    """Gather what is trained on, in order, and what is only measured on."""
+    made = []
+    for language in read_templates():
+        count = _ENGLISH if language.name == "en" else _OTHER
+        for task in TASKS:
+            share = count if task not in ("tool_use", "vision") else count // 4
+            made += [
+                Prompt("templates", group, task, language.name, text)
+                for group, text in generate(language, task, share, _SEED)
+            ]
+    public = list(read_sources(shared / "routing"))
+    training = made + [prompt for prompt in public if prompt.trains]
+    return training, [prompt for prompt in public if not prompt.trains]
+
+
+def dressed(prompts: Sequence[Prompt], seed: int) -> list[Prompt]:
+    """Add to each prompt one in other dress, with the same task."""
+    languages = {language.name: language for language in read_templates()}
+    wrappers = {
+        name: Wrapper(
+            f"{seed}/{name}",
+            language.slots["opener"],
+            language.slots["closer"],
+            [*language.slots["topic"], *language.slots["labels"]],
+        )
+        for name, language in languages.items()
+    }
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for prompt in prompts:
+        alike.setdefault((prompt.source, prompt.task, prompt.language), []).append(prompt.text)
+    dice = random.Random(seed)  # noqa: S311 - no secret
+    more = []
+    for prompt in prompts:
+        wrapper = wrappers[prompt.language]
+        text, task = prompt.text, prompt.task
+        others = alike[prompt.source, task, prompt.language]
+        way = dice.random()
+        if prompt.language != "en" or way < 0.35:
+            text = wrapper.courteous(text)
+        elif way < 0.65:
+            text = wrapper.framed(wrapper.typed(text))
+        elif way < 0.8 and task in ("math", "reasoning", "chat") and text.endswith("?"):
+            text = wrapper.with_options(text, figures=task == "math")
+            task = "math" if task == "math" else "reasoning"
+        elif way < 0.9 and len(others) > 3:
+            text = wrapper.with_examples(text, others)
+        else:
+            text = wrapper.typed(text)
+        more.append(prompt._replace(text=text, task=task))
+    return [*prompts, *more]
