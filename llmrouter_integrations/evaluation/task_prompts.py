@@ -84,9 +84,7 @@ def read_templates(folder: Path = TEMPLATES) -> list[Language]:
     return read
 
 
-def generate(
-    language: Language, task: str, count: int, seed: int
-) -> list[tuple[str, str]]:
+def generate(language: Language, task: str, count: int, seed: int) -> list[tuple[str, str]]:
     """Make prompts of a task in a language.
 
     Args:

@@ -94,15 +94,18 @@ _T0 = tuple(
         (r"cnn.*(2_or_3|news_summary|news_card|sum_in|tldr|outline).*", "summarization"),
         (r"gigaword.*|multi_news.*|samsum.*|xsum.*", "summarization"),
         (r"ag_news.*|amazon.*|app_reviews.*|dbpedia.*|glue.*|imdb.*|paws.*", "classification"),
-        (r"rotten_tomatoes.*|trec.*|yelp.*|wiki_qa_(Dec|Is|Topic|aut|exe|found).*", "classification"),
+        (
+            r"rotten_tomatoes.*|trec.*|yelp.*|wiki_qa_(Dec|Is|Topic|aut|exe|found).*",
+            "classification",
+        ),
         (r"adversarial_qa_(?!.*generate_question).*|cosmos_qa_(con.*question|desc|no).*", "qa"),
         (r"dream_(baseline|read).*|duorc_(?!.*generate_question).*|ropes.*", "qa"),
         (r"qua(il|rtz)_(?!.*generate).*|quoref_(?!Guess_Title).*", "qa"),
         (r"sciq_(Direct_Question|Multiple_Choice)|wiki_hop_original_choose.*", "qa"),
     )
 )
-_BBH_MATH = frozenset(["multistep_arithmetic_two"])
-_BBH_LEFT_OUT = frozenset(["salient_translation_error_detection", "ruin_names", "snarks"])
+_BBH_MATH = {"multistep_arithmetic_two"}
+_BBH_LEFT_OUT = {"salient_translation_error_detection", "ruin_names", "snarks"}
 """As much classification as reasoning."""
 _LLMROUTER = {
     "math": "math",
@@ -116,11 +119,14 @@ _LLMROUTER = {
 }
 """MMLU's and GSM8K's questions are left to measure on, and HumanEval's stand in their own file;
 commongen's are bare lists of words."""
-_MMLU_MATH = frozenset(
-    "abstract_algebra college_mathematics elementary_mathematics high_school_mathematics "
-    "high_school_statistics".split()
-)
-_MMLU_LEFT_OUT = frozenset("machine_learning high_school_computer_science econometrics".split())
+_MMLU_MATH = {
+    "abstract_algebra",
+    "college_mathematics",
+    "elementary_mathematics",
+    "high_school_mathematics",
+    "high_school_statistics",
+}
+_MMLU_LEFT_OUT = {"machine_learning", "high_school_computer_science", "econometrics"}
 """As much code or calculation as knowledge."""
 _GSM8K = 900
 """Of its word problems: they are alike."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Ints = NDArray[np.int64]
 
-__all__ = ["Corpus", "Heads", "fit", "hashed", "log_loss", "model_of", "temperature", "write"]
+__all__ = ["Corpus", "Heads", "fit", "hashed", "model_of", "probabilities", "temperature", "write"]
 
 _EPOCHS = 4
 _BATCH = 512
@@ -38,7 +38,7 @@ _DECAY = 2e-3
 _GROUPS_AT_LEAST = 3
 """Templates or files that a row must occur in."""
 _SMOOTHING = 0.05
-"""Share of the probability a label leaves to the other tasks: labels by source are not all right."""
+"""Of the probability, what a label leaves to other tasks: labels by source are not all right."""
 _LARGEST = 127
 
 
@@ -116,9 +116,9 @@ def hashed(prompts: Sequence[Prompt], tasks: tuple[str, ...]) -> Corpus:
     names = {name: place for place, name in enumerate(sorted({p.group for p in prompts}))}
     sizes = Counter((p.task, p.source, p.language) for p in prompts)
     raw = [sizes[p.task, p.source, p.language] ** -0.5 for p in prompts]
-    whole: Counter[str] = Counter()
+    whole = dict.fromkeys((p.task for p in prompts), 0.0)
     for prompt, weight in zip(prompts, raw, strict=True):
-        whole[prompt.task] += weight  # type: ignore[assignment]  # sums of weights, not counts
+        whole[prompt.task] += weight
     share = len(prompts) / len(whole) if whole else 1.0
     weights = [w * share / whole[p.task] for p, w in zip(prompts, raw, strict=True)]
     return Corpus(
@@ -160,8 +160,8 @@ def fit(corpus: Corpus, seed: int) -> Heads:
             pull = np.repeat(slope, size, axis=0) * values[:, None]
             touched, inverse = np.unique(rows, return_inverse=True)
             flat = inverse[:, None] * heads + columns
-            change = np.bincount(flat.ravel(), pull.ravel(), len(touched) * heads)
-            change = change.reshape(-1, heads).astype(np.float32) * allowed[touched, None]
+            summed = np.bincount(flat.ravel(), pull.ravel(), len(touched) * heads)
+            change = summed.reshape(-1, heads).astype(np.float32) * allowed[touched, None]
             change += _DECAY * weights[touched]
             seen[touched] += change * change
             weights[touched] -= rate * change / np.sqrt(seen[touched])
@@ -180,20 +180,26 @@ def _shared_rows(corpus: Corpus) -> NDArray[np.bool_]:
 
 
 def _softmax(logits: Floats) -> Floats:
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)
+    raised: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
+    raised /= raised.sum(axis=1, keepdims=True)
+    return raised
 
 
-def log_loss(logits: Floats, labels: Ints, weights: Floats, heat: float) -> float:
+def probabilities(logits: Floats, heat: float) -> Floats:
+    """Give a row of probabilities per prompt."""
+    return _softmax(logits / np.float32(heat))
+
+
+def _log_loss(logits: Floats, labels: Ints, weights: Floats, heat: float) -> float:
     """Give the mean log loss in nats, the logits divided by ``heat``."""
-    told = _softmax(logits / np.float32(heat))[np.arange(len(labels)), labels]
+    told = probabilities(logits, heat)[np.arange(len(labels)), labels]
     return float(np.average(-np.log(np.maximum(told, 1e-9)), weights=weights))
 
 
 def temperature(logits: Floats, labels: Ints, weights: Floats) -> float:
     """Find what to divide logits by for the least log loss on prompts not trained on."""
     tried = np.geomspace(0.25, 6, 97)
-    losses = [log_loss(logits, labels, weights, float(heat)) for heat in tried]
+    losses = [_log_loss(logits, labels, weights, float(heat)) for heat in tried]
     return float(tried[int(np.argmin(losses))])
 
 

@@ -27,8 +27,10 @@ _FRAMES = (
     "Task: {}\nOutput:",
     "Instruction: {}\nResponse:",
     "### Instruction:\n{}\n\n### Response:\n",
-    "Below is an instruction that describes a task. Write a response that appropriately completes "
-    "the request.\n\n### Instruction:\n{}\n\n### Response:",
+    (
+        "Below is an instruction that describes a task. Write a response that appropriately "
+        "completes the request.\n\n### Instruction:\n{}\n\n### Response:"
+    ),
     "You are a helpful assistant.\n\nUser: {}\nAssistant:",
     "<|user|>\n{}\n<|assistant|>\n",
     "[INST] {} [/INST]",
@@ -56,7 +58,7 @@ _CHOICES = (
 _ORDERS_TO_CHOOSE = (
     "",
     "\nAnswer:",
-    "\nPrint only a single choice from \"A\" or \"B\" or \"C\" or \"D\" without explanation. Answer:",
+    '\nPrint only a single choice from "A" or "B" or "C" or "D" without explanation. Answer:',
     "\nAnswer with the letter of the right option.",
     "\nWhich is correct?",
 )
@@ -116,8 +118,8 @@ class Wrapper:
 
     def framed(self, text: str) -> str:
         """Put it into a frame of a test set or of a model's template."""
-        return self._dice.choice(_FRAMES).replace("{{", "{").replace("}}", "}").replace(
-            "{}", text, 1
+        return (
+            self._dice.choice(_FRAMES).replace("{{", "{").replace("}}", "}").replace("{}", text, 1)
         )
 
     def with_examples(self, text: str, others: Sequence[str]) -> str:
@@ -142,6 +144,6 @@ class Wrapper:
             else dice.sample(self._phrases, 4)
         )
         before = dice.choice(_INTRODUCTIONS_TO_CHOICES)
-        return before + text + dice.choice(_CHOICES).format(*offered) + dice.choice(
-            _ORDERS_TO_CHOOSE
+        return (
+            before + text + dice.choice(_CHOICES).format(*offered) + dice.choice(_ORDERS_TO_CHOOSE)
         )

@@ -10,19 +10,29 @@ from __future__ import annotations
 
 import argparse
 import random
-import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.evaluation import task_training
+from llmrouter_integrations.evaluation.task_measuring import (
+    frozen_scores,
+    left_out,
+    paraphrase_flips,
+    scored,
+    told,
+)
 from llmrouter_integrations.evaluation.task_prompts import generate, read_templates
+from llmrouter_integrations.evaluation.task_report import page
 from llmrouter_integrations.evaluation.task_sources import Prompt, read_sources
 from llmrouter_integrations.evaluation.task_wrapping import Wrapper
+from llmrouter_integrations.routing.task_model import WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["FAMILIES", "TASKS", "corpus_prompts"]
+__all__ = ["FAMILIES", "SEED", "TASKS", "corpus_prompts", "dressed", "main"]
 
 TASKS = (
     *("code", "math", "reasoning", "extraction", "summarization", "qa", "translation", "creative"),
@@ -32,7 +42,9 @@ TASKS = (
 _ENGLISH = 900
 _OTHER = 140
 """Prompts of each task made from the templates of a language."""
-_SEED = 5
+SEED = 5
+_ROOT = Path(__file__).resolve().parents[2]
+_FROZEN = _ROOT / "tests" / "routing" / "data"
 FAMILIES = {
     "word problems (GSM8K)": ("gsm8k",),
     "competition mathematics": ("math",),
@@ -57,7 +69,7 @@ def corpus_prompts(shared: Path) -> tuple[list[Prompt], list[Prompt]]:
             share = count if task not in ("tool_use", "vision") else count // 4
             made += [
                 Prompt("templates", group, task, language.name, text)
-                for group, text in generate(language, task, share, _SEED)
+                for group, text in generate(language, task, share, SEED)
             ]
     public = list(read_sources(shared / "routing"))
     training = made + [prompt for prompt in public if prompt.trains]
@@ -99,3 +111,47 @@ def dressed(prompts: Sequence[Prompt], seed: int) -> list[Prompt]:
             text = wrapper.typed(text)
         more.append(prompt._replace(text=text, task=task))
     return [*prompts, *more]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train, measure and write, as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--shared", type=Path, default=_ROOT.parent / "shared")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--report", type=Path, default=_ROOT / "docs" / "tasks.md")
+    given = parser.parse_args(arguments)
+    if not (given.shared / "routing" / "prompts").is_dir():
+        raise ConfigurationError(f"there are no public prompts in {given.shared}; see --shared")
+    training, measured = corpus_prompts(given.shared)
+    prompts = dressed(training, SEED)
+    _tell(f"reading {len(prompts)} prompts")
+    corpus = task_training.hashed(prompts, TASKS)
+    held = left_out(prompts, corpus, len(training), families=FAMILIES, seed=SEED, tell=_tell)
+    _tell("with everything")
+    heads = task_training.fit(corpus, SEED)
+    written = task_training.write(heads, TASKS, held.heat, given.weights)
+    model = task_training.model_of(heads, TASKS, held.heat)
+    sources = sorted({prompt.source for prompt in measured})
+    given.report.write_text(
+        page(
+            held,
+            [
+                scored(name, [(p.task, told(model, p.text)) for p in measured if p.source == name])
+                for name in sources
+            ],
+            frozen_scores(model, _FROZEN / "task_prompts.jsonl"),
+            paraphrase_flips(model, _FROZEN / "paraphrases.jsonl"),
+            TASKS,
+            training=len(prompts),
+            weight_bytes=written,
+        ),
+        encoding="utf-8",
+    )
+
+
+def _tell(what: str) -> None:
+    print(what, file=sys.stderr)  # noqa: T201 - a command of the repository, a minute long
+
+
+if __name__ == "__main__":
+    main()

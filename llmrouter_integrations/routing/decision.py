@@ -23,7 +23,7 @@ class Features:
 
     Attributes:
         task: What kind of work it is.
-        task_source: "hint", "structure", "rules" or "default": how the task was told.
+        task_source: "hint", "structure", "classifier" or "default": how the task was told.
         difficulty: 0 (trivial) to 1 (hard).
         needs: Abilities without which a target cannot serve it ("tools", "image", ...).
         input_tokens: Estimated length of the prompt, in tokens.
@@ -33,6 +33,8 @@ class Features:
         native_required: Whether one of those must be called.
         earlier_needs: Abilities without which a target would be sent the answered turns with a
             word in the place of what it cannot read ("image", ...).
+        task_probability: How likely the task is the right one, 0..1, as the classifier is
+            calibrated.
     """
 
     task: str
@@ -45,6 +47,7 @@ class Features:
     native_tools: frozenset[str] = frozenset()
     native_required: bool = False
     earlier_needs: frozenset[str] = frozenset()
+    task_probability: float = 1.0
 
 
 class Scored(NamedTuple):

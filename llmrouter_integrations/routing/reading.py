@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 from typing import NamedTuple
 
 __all__ = ["Reading", "read_text"]
@@ -27,9 +28,9 @@ _COLON_CHARS = 60
 """Text after a colon counts as quoted from this length on."""
 
 _QUOTES = re.compile(
-    r'"""(.+?)"""|"([^"\n]* [^"\n]*)"|\u201c([^\u201d]* [^\u201d]*)\u201d|'
-    r"\u00ab([^\u00bb]* [^\u00bb]*)\u00bb|\u201e([^\u201c\u201d]* [^\u201c\u201d]*)[\u201c\u201d]|"
-    r"\u300c([^\u300d]{4,})\u300d|\u300e([^\u300f]{4,})\u300f",
+    r'"""(.+?)"""|"([^"\n]+)"|\u201c([^\u201c\u201d]+)\u201d|\u00ab([^\u00ab\u00bb]+)\u00bb|'
+    r"\u201e([^\u201e\u201c\u201d]+)[\u201c\u201d]|\u300c([^\u300c\u300d]{4,})\u300d|"
+    r"\u300e([^\u300e\u300f]{4,})\u300f",
     re.DOTALL,
 )
 _QUOTE_OPENERS = frozenset('"\u201c\u00ab\u201e\u300c\u300e')
@@ -39,11 +40,12 @@ _TAGGED = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _COLON = re.compile(r":\s+(?=\S)")
-_ASKING_LABELS = frozenset(
+_LABELS = (
     "question q task instruction instructions problem user human query request riddle exercise "
     "frage aufgabe tâche problème pregunta tarea problema pergunta domanda compito вопрос задача "
-    "问题 質問 प्रश्न السؤال".split()
+    "问题 質問 प्रश्न السؤال"
 )
+_ASKING_LABELS = frozenset(_LABELS.split())
 _SENTENCE_CHARS = 200
 """A colon further than this from the start of its line belongs to the sentence."""
 _LAST_PARAGRAPH_CHARS = 200
@@ -71,10 +73,10 @@ _FULL_WIDTH = (
 work to do."""
 _SPACED = str.maketrans(
     {chr(code): " " for code in range(128) if not chr(code).isalnum() and chr(code) not in "+#'"}
-    | {digit: "0" for digit in "123456789"}
+    | dict.fromkeys("123456789", "0")
 )
 _PUNCTUATION = (
-    ".,:;!?()\"-/[]{}<>=*|\\_^$%&@~`\u00ab\u00bb\u201c\u201d\u201e\u2018\u2013\u2014\u2022\u0964"
+    '.,:;!?()"-/[]{}<>=*|\\_^$%&@~`\u00ab\u00bb\u201c\u201d\u201e\u2018\u2013\u2014\u2022\u0964'
     "\u300c\u300d\u300e\u300f\u300a\u300b\u30fb\u00bf\u00a1"
 )
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff]+")
@@ -140,13 +142,13 @@ def read_text(text: str) -> Reading:
         material.update(quoted)
     words = _words(asked)
     bounded = [_BEGINNING, *words, _END]
-    pairs = {first + second for first, second in zip(bounded, bounded[1:], strict=False)}
+    pairs = {first + second for first, second in pairwise(bounded)}
     stems = {word[:_STEM] for word in words if len(word) > _STEM}
     material.update(_words(quoted))
     for run in runs:
         # each character a word: there are no spaces to tell words by
         words += run
-        pairs.update([first + second for first, second in zip(run, run[1:], strict=False)])
+        pairs.update([first + second for first, second in pairwise(run)])
     return Reading(set(words), pairs, stems, material, marks)
 
 
@@ -199,7 +201,10 @@ def _take_out(
     found: list[str] = []
 
     def note(match: re.Match[str]) -> str:
-        found.append(match[match.lastindex or 0])
+        inside = match[match.lastindex or 0]
+        if " " not in inside and inside.isascii():
+            return match[0]  # a single word is named rather than quoted
+        found.append(inside)
         return " \n"
 
     # a prompt that is nothing but a quotation asks what it says
@@ -225,9 +230,12 @@ def _after_colon(text: str, quoted: list[str], marks: list[str], least: int) -> 
         material = text[end:]
         last = ""
         cut = material.rfind("\n\n")
-        if cut > 0 and len(material) - cut <= _LAST_PARAGRAPH_CHARS:
-            material, last = material[:cut], material[cut:]
-        elif (cut := material.rfind("\n")) > least and len(material) - cut <= least:
+        most = _LAST_PARAGRAPH_CHARS
+        if cut <= 0 or len(material) - cut > most:
+            cut, most = material.rfind("\n"), least
+            if cut <= least:
+                cut = 0
+        if cut > 0 and len(material) - cut <= most:
             material, last = material[:cut], material[cut:]
         if len(material) < least:
             break
@@ -260,12 +268,12 @@ def _mark(text: str, asked: str, quoted: str, marks: list[str]) -> None:
         marks.append("asks inside")
     if last == ":":
         marks.append("ends open")
-    if any([hint in text for hint in _OPTION_HINTS]) and _OPTION.search(text):
+    if any(hint in text for hint in _OPTION_HINTS) and _OPTION.search(text):
         marks.append("options")
     if "http" in text:
         marks.append("link")
     lower = seen.lower()
-    if any([hint in lower for hint in _IMAGE_HINTS]):
+    if any(hint in lower for hint in _IMAGE_HINTS):
         marks.append("image")
     if not seen.isascii():
         script = _script(asked)
