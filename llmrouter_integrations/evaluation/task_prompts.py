@@ -32,9 +32,9 @@ _WAYS_TO_QUOTE = (
     "\n\nText: {}",
     "\n\n---\n{}\n---",
 )
-_MISLEADING = 0.3
+_MISLEADING = 0.4
 """Share of documents that are something else."""
-_MISLEADING_SLOTS = ("snippet", "wordproblem", "puzzle", "item")
+_MISLEADING_SLOTS = ("snippet", "snippet", "wordproblem", "puzzle", "item")
 _IN_QUOTES = re.compile(r'"([^"]*)"')
 _INNERMOST = re.compile(r"\{([^{}]*)\}")
 _HIDDEN = str.maketrans({"{": "\ue000", "}": "\ue001", "|": "\ue002"})
@@ -107,14 +107,18 @@ def generate(language: Language, task: str, count: int, seed: int) -> list[tuple
     ]
 
 
+def _written(line: str) -> str:
+    return line.replace("\\n", "\n")
+
+
 def _fill(template: str, language: Language, dice: random.Random, depth: int = 0) -> str:
-    text = template.replace("\\n", "\n")
+    text = _written(template)
     while (choice := _INNERMOST.search(text)) is not None:
         inner = choice[1]
         if inner == "doc":
             chosen = _document(language, dice, depth)
         elif inner in language.slots:
-            line = dice.choice(language.slots[inner]).replace("\\n", "\n")
+            line = _written(dice.choice(language.slots[inner]))
             chosen = line.translate(_HIDDEN)
         elif "|" in inner:
             # a slot may have brought text, which is hidden from further choice
@@ -132,9 +136,10 @@ def _document(language: Language, dice: random.Random, depth: int) -> str:
             other = dice.choice(language.tasks[dice.choice(sorted(language.tasks))])
             text = _fill(other, language, dice, depth + 1).strip()
         else:
-            text = dice.choice(language.slots[kind]).replace("\\n", "\n")
+            text = _written(dice.choice(language.slots[kind]))
+        text = "\n".join([text] * dice.choice((1, 1, 1, 1, 1, 4)))
     else:
         paragraphs = language.slots["documents"]
         text = "\n\n".join(dice.sample(paragraphs, dice.choice((1, 1, 1, 2, 3))))
-        text = text.replace("\\n", "\n")
+        text = _written(text)
     return dice.choice(_WAYS_TO_QUOTE).replace("{}", text).translate(_HIDDEN)

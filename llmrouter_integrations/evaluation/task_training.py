@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
-from llmrouter_integrations.routing.task_model import BUCKETS, TaskModel, buckets_of
+from llmrouter_integrations.routing.task_model import BUCKETS, SHARES, TaskModel, buckets_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,8 @@ _GROUPS_AT_LEAST = 3
 """Templates or files that a row must occur in."""
 _SMOOTHING = 0.05
 """Of the probability, what a label leaves to other tasks: labels by source are not all right."""
+_RARE = {"tool_use": 0.25, "vision": 0.25}
+"""What counts less than its share: most often it stands in the form of the request."""
 _LARGEST = 127
 
 
@@ -108,10 +110,10 @@ def hashed(prompts: Sequence[Prompt], tasks: tuple[str, ...]) -> Corpus:
     buckets: list[int] = []
     values: list[float] = []
     for prompt in prompts:
-        for group in buckets_of(prompt.text):
+        for group, share in zip(buckets_of(prompt.text), SHARES, strict=True):
             # sets have no order of their own from one run to the next
             buckets += sorted(group)
-            values += [len(group) ** -0.5 for _ in group]
+            values += [share * len(group) ** -0.5 for _ in group]
         starts.append(len(buckets))
     names = {name: place for place, name in enumerate(sorted({p.group for p in prompts}))}
     sizes = Counter((p.task, p.source, p.language) for p in prompts)
@@ -120,7 +122,10 @@ def hashed(prompts: Sequence[Prompt], tasks: tuple[str, ...]) -> Corpus:
     for prompt, weight in zip(prompts, raw, strict=True):
         whole[prompt.task] += weight
     share = len(prompts) / len(whole) if whole else 1.0
-    weights = [w * share / whole[p.task] for p, w in zip(prompts, raw, strict=True)]
+    weights = [
+        w * share * _RARE.get(p.task, 1.0) / whole[p.task]
+        for p, w in zip(prompts, raw, strict=True)
+    ]
     return Corpus(
         tasks,
         np.array([tasks.index(p.task) for p in prompts], np.int64),

@@ -64,6 +64,8 @@ _FULL_WIDTH = (
     ("\uff08", " ("),
     ("\uff09", ") "),
     ("\u2026", "..."),
+    ("\u2019", "'"),
+    ("\u2013", "-"),
     ("\u00a0", " "),
     ("\u061f", "?"),
     ("\u060c", ","),
@@ -162,7 +164,7 @@ def _words(text: str) -> list[str]:
     for mark in _PUNCTUATION:
         if mark in text:
             text = text.replace(mark, " ")
-    return text.replace("\u2019", "'").split()
+    return text.split()
 
 
 def _divide(text: str, marks: list[str], scale: float) -> tuple[str, str]:
@@ -246,24 +248,20 @@ def _after_colon(text: str, quoted: list[str], marks: list[str], least: int) -> 
 
 
 def _mark(text: str, asked: str, quoted: str, marks: list[str]) -> None:
-    """Mark the form of the whole: symbols, lengths, figures, questions, options, images."""
+    """Mark the form of the whole: lengths, questions, options, images, scripts."""
     seen = f"{asked}\n{quoted}"
-    for symbol, (once, few, some, many) in _SYMBOL_MARKS.items():
-        count = seen.count(symbol)
-        if count:
-            marks.append(once if count == 1 else few if count < 4 else some if count < 8 else many)
+    _mark_symbols(seen, marks)
     marks.append(f"asked{len(asked).bit_length()}")
     if quoted:
         marks.append(f"given{len(quoted).bit_length()}")
     lines = text.count("\n")
     if lines:
         marks.append(f"lines{lines.bit_length()}")
-    digits = sum(map(seen.count, "0123456789"))
-    if digits:
-        marks.append(f"digits{min(9, 40 * digits // len(seen))}")
     last = asked.rstrip()[-1:]
     if last == "?":
         marks.append("asks")
+        if len(quoted) > _LAST_PARAGRAPH_CHARS:
+            marks.append("asks of much")
     elif "?" in asked:
         marks.append("asks inside")
     if last == ":":
@@ -280,6 +278,17 @@ def _mark(text: str, asked: str, quoted: str, marks: list[str]) -> None:
         marks.append(script)
         if quoted and not quoted.isascii() and _script(quoted) != script:
             marks.append("other script")
+
+
+def _mark_symbols(text: str, marks: list[str]) -> None:
+    """Mark how many of each symbol are in a text, and how much of it is figures."""
+    for symbol, (once, few, some, many) in _SYMBOL_MARKS.items():
+        count = text.count(symbol)
+        if count:
+            marks.append(once if count == 1 else few if count < 4 else some if count < 8 else many)
+    digits = sum(map(text.count, "0123456789"))
+    if digits:
+        marks.append(f"digits{min(9, 40 * digits // len(text))}")
 
 
 def _script(text: str) -> str:

@@ -29,6 +29,8 @@ DEFAULT = "chat"
 SURE = 0.25
 """Below this the default is as likely to be right, on sources the classifier was not trained on:
 docs/tasks.md."""
+_STRUCTURED_SURE = 0.6
+"""Where the answer must have a form, extraction is what is asked unless the words say otherwise."""
 _SYSTEM_SURE = 0.6
 _STANDING = frozenset(
     ["translation", "classification", "extraction", "summarization", "code", "math"]
@@ -119,7 +121,7 @@ def task_from_words(said: Said, *, structured: bool = False) -> tuple[str, str, 
         return ("extraction", "structure", 1.0) if structured else (DEFAULT, "default", 1.0)
     found = _opinion(said)
     task, probability, logits = found
-    if structured and (task == DEFAULT or probability < SURE):
+    if structured and (task == DEFAULT or probability < _STRUCTURED_SURE):
         # nobody chats in JSON
         return "extraction", "structure", 1.0
     if probability < SURE:

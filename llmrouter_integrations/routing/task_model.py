@@ -22,11 +22,11 @@ import orjson
 
 from llmrouter_integrations.routing.reading import read_text
 
-__all__ = ["BUCKETS", "GROUPS", "WEIGHTS", "TaskModel", "TaskOpinion", "buckets_of", "shipped"]
+__all__ = ["BUCKETS", "SHARES", "WEIGHTS", "TaskModel", "TaskOpinion", "buckets_of", "shipped"]
 
 BUCKETS = 1 << 16
-GROUPS = 3
-"""What is asked, what is quoted, the form of the whole."""
+SHARES = (1.0, 0.5, 1.0)
+"""What counts how much: what is asked, what is quoted, the form of the whole."""
 WEIGHTS = Path(__file__).with_name("task_weights.bin")
 _ZERO = 128
 """How a weight of nothing is written, in one byte without a sign."""
@@ -117,12 +117,12 @@ class TaskModel:
         """Tell what the words of a text say."""
         logits = list(self._biases)
         rows = self._rows
-        for group in buckets_of(text):
+        for group, share in zip(buckets_of(text), SHARES, strict=True):
             count = len(group)
             if not count:
                 continue
             total = sum([rows[bucket] for bucket in group])
-            scale = self._scale / math.sqrt(count)
+            scale = self._scale * share / math.sqrt(count)
             for head in range(len(logits)):
                 logits[head] += scale * ((total & _LANE_MASK) - _ZERO * count)
                 total >>= 8 * _LANE_BYTES
