@@ -39,7 +39,7 @@ TASKS = (
     *("chat", "classification", "tool_use", "vision"),
 )
 """What text alone may tell; how long a context is stands in the request's size."""
-_ENGLISH = 900
+_ENGLISH = 1200
 _OTHER = 140
 """Prompts of each task made from the templates of a language."""
 SEED = 5
