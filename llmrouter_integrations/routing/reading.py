@@ -46,6 +46,36 @@ _LABELS = (
     "问题 質問 प्रश्न السؤال"
 )
 _ASKING_LABELS = frozenset(_LABELS.split())
+_HELLO = (
+    r"hi|hello|hey|dear \w+|good (?:morning|afternoon|evening|day)|hallo|guten tag|bonjour|salut|"
+    r"hola|buenas|buenos d\u00edas|ol\u00e1|oi|bom dia|ciao|buongiorno|"
+    r"\u043f\u0440\u0438\u0432\u0435\u0442|\u0437\u0434\u0440\u0430\u0432\u0441\u0442\u0432\u0443"
+    r"\u0439\u0442\u0435|\u4f60\u597d|\u60a8\u597d|\u3053\u3093\u306b\u3061\u306f|"
+    r"\u0928\u092e\u0938\u094d\u0924\u0947|\u0645\u0631\u062d\u0628\u0627|\u0623\u0647\u0644\u0627"
+)
+_THANK_YOU = (
+    r"(?:many )?thanks|thank you|thx|cheers|danke|vielen dank|merci|gracias|obrigad[oa]|grazie|"
+    r"\u0441\u043f\u0430\u0441\u0438\u0431\u043e|\u8c22\u8c22|\u3042\u308a\u304c\u3068\u3046|"
+    r"\u0927\u0928\u094d\u092f\u0935\u093e\u0926|\u0634\u0643\u0631\u0627"
+)
+_GREETING = re.compile(
+    rf"(?:{_HELLO})(?: there| all| everyone)?\s*[,.!:\n]+\s*|"
+    r"(?:please|pls|kindly)[, ]+|"
+    r"(?:(?:can|could|would|will) you |please |i need you to )(?:please )?(?:help|assist) me"
+    r"(?: out)?(?: with (?:this|the following|something))?\s*[,.!?:]+\s*|"
+    r"(?:i have a |quick |just a |one )+(?:quick |small )?question\s*[,.!?:]+\s*",
+    re.IGNORECASE,
+)
+_THANKS = re.compile(
+    rf"(?:(?<=[.,!?])|(?<=[.,!?]\s)|(?<=\n))(?:{_THANK_YOU})"
+    r"(?: (?:so much|very much|a lot|in advance|you))*[.!\s]*$|"
+    r"\n\s*(?:answer|a|response|solution)\s*:\s*$",
+    re.IGNORECASE,
+)
+_COURTESIES = 3
+"""At most so many are taken off, at either end."""
+_THANKS_CHARS = 48
+_LABEL_CHARS = 14
 _SENTENCE_CHARS = 200
 """A colon further than this from the start of its line belongs to the sentence."""
 _LAST_PARAGRAPH_CHARS = 200
@@ -133,6 +163,7 @@ def read_text(text: str) -> Reading:
             text = text.replace(character, plain)
         text = unicodedata.normalize("NFKC", text)
         dense = _CJK.search(text) is not None
+    text = _plain(text)
     marks: list[str] = []
     asked, quoted = _divide(text, marks, 1 / _CJK_SHARE if dense else 1.0)
     _mark(text, asked, quoted, marks)
@@ -152,6 +183,26 @@ def read_text(text: str) -> Reading:
         words += run
         pairs.update([first + second for first, second in pairwise(run)])
     return Reading(set(words), pairs, stems, material, marks)
+
+
+def _plain(text: str) -> str:
+    """Take off greetings, thanks and labels: whoever says please asks the same."""
+    begin, end = 0, len(text)
+    for _ in range(_COURTESIES):
+        found = _GREETING.match(text, begin)
+        if found is None:
+            break
+        begin = found.end()
+    colon = text.find(":", begin, begin + _LABEL_CHARS)
+    if colon > 0 and text[begin:colon].strip().lower() in _ASKING_LABELS:
+        begin = colon + 1
+    for _ in range(_COURTESIES):
+        last = _THANKS.search(text, max(begin, end - _THANKS_CHARS), end)
+        if last is None:
+            break
+        end = last.start()
+    # a greeting by itself is all that is said
+    return text[begin:end].strip() or text
 
 
 def _words(text: str) -> list[str]:

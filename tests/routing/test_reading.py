@@ -67,3 +67,32 @@ def test_the_middle_of_a_long_text_is_not_read():
     seen = read_text("begin " * 400 + "hidden " * 2000 + "end " * 600)
     assert "hidden" not in seen.words | seen.quoted
     assert {"begin", "end"} <= seen.words
+
+
+@pytest.mark.parametrize(
+    "polite",
+    [
+        "Hello! Could you please help me with this?\n\nwrite a poem\n\nThank you!",
+        "Hi there, please write a poem, thanks in advance!",
+        "Question: write a poem\nAnswer:",
+        "Quick question: write a poem. Danke!",
+        "Task: write a poem",
+        "Bonjour, write a poem. Merci",
+    ],
+)
+def test_courtesies_and_frames_are_no_part_of_what_is_asked(polite):
+    assert {word for word in read_text(polite).words if word != "."} == {"write", "a", "poem"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "word"),
+    [
+        ("hi", "hi"),
+        ("Thanks!", "thanks"),
+        ("write an email to say thank you", "thank"),
+        ("Hello world program in C", "hello"),
+        ("Translate thanks to German", "thanks"),
+    ],
+)
+def test_a_courtesy_that_is_the_matter_stays(prompt, word):
+    assert word in read_text(prompt).words
