@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llmrouter_integrations.evaluation.paraphrase import PARAPHRASES
 from llmrouter_integrations.evaluation.task_training import Corpus, fit, probabilities, temperature
 from llmrouter_integrations.routing.task import DEFAULT, SURE
 
@@ -21,7 +22,17 @@ if TYPE_CHECKING:
     from llmrouter_integrations.evaluation.task_sources import Prompt
     from llmrouter_integrations.routing.task_model import TaskModel
 
-__all__ = ["COARSE", "Held", "Score", "frozen_scores", "left_out", "paraphrase_flips", "told"]
+__all__ = [
+    "COARSE",
+    "Held",
+    "Score",
+    "dress_flips",
+    "frozen_scores",
+    "left_out",
+    "paraphrase_flips",
+    "scored",
+    "told",
+]
 
 COARSE = ("code", "math")
 """What is told apart in the coarse view; all other tasks are the rest."""
@@ -187,3 +198,15 @@ def paraphrase_flips(model: TaskModel, path: Path) -> tuple[int, int]:
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     flips = sum(told(model, row["prompt"]) != told(model, row["paraphrase"]) for row in rows)
     return flips, len(rows)
+
+
+def dress_flips(model: TaskModel, path: Path) -> dict[str, float]:
+    """Give the share of frozen prompts told differently in each kind of other dress."""
+    rows = path.read_text(encoding="utf-8").splitlines()
+    prompts = [json.loads(line)["prompt"] for line in rows]
+    plain = [told(model, prompt) for prompt in prompts]
+    return {
+        kind: sum(told(model, change(p)) != t for p, t in zip(prompts, plain, strict=True))
+        / len(prompts)
+        for kind, change in PARAPHRASES.items()
+    }

@@ -10,7 +10,7 @@ from llmrouter_integrations.evaluation.task_training import probabilities
 from llmrouter_integrations.routing.task import SURE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from llmrouter_integrations.evaluation.task_measuring import Held, Score
 
@@ -52,6 +52,8 @@ was read in one request.
   no more for a longer one; read in when the first request without a hint comes ({bytes:,} bytes).
 - A system prompt that sets a job ("Translate all you are given") counts beside the user's words,
   and a short follow-up ("and in French?") leans on the turn before.
+- How hard a request looks (`difficulty`) is a stated prior by task, a few words and the length; no
+  figure here says that it is right. `fit` learns from your own labels.
 - Below a probability of {sure} the task is not told and the default, chat, is taken
   (`task_source` "default").
 
@@ -85,7 +87,17 @@ half of them in other languages than English:
 
 {frozen}
 
-Paraphrases told differently: {flips} of {pairs} pairs ({flip_rate:.1%}).
+Told differently, in other dress by rule (`evaluation/paraphrase.py`; goal: at most 10%):
+
+{dress_flips}
+
+In other words, by hand: {flips} of {pairs} pairs ({flip_rate:.1%}). So the goal of 10% is met for
+layout, case, typography, courtesies, frames and synonyms, and **not** for free rewording: words are
+all the classifier has, and other words are other evidence. What was tried: dropping features at
+random in the training (no better on sources left out), request frames shared by all tasks (a little
+better), taking courtesies off (cured those). Whoever wrote the templates had seen 17 of the pairs;
+templates that came near to them were taken out again. These tests were looked at five times in
+all, after trainings that had been changed for other reasons.
 
 ## What a probability is worth
 On the sources left out, each counting by the root of its size (temperature {heat:.3f}):
@@ -104,9 +116,10 @@ def page(
     held: Held,
     measured: Sequence[Score],
     frozen: Sequence[Score],
-    flips: tuple[int, int],
-    tasks: Sequence[str],
     *,
+    flips: tuple[int, int],
+    dress_flips: Mapping[str, float],
+    tasks: Sequence[str],
     training: int,
     weight_bytes: int,
 ) -> str:
@@ -117,6 +130,7 @@ def page(
         measured: On sets that are never trained on.
         frozen: On the frozen tests.
         flips: Of the paraphrases: those told differently, and all.
+        dress_flips: Share of the frozen tests told differently, by kind of dress.
         tasks: In the order of the heads.
         training: Prompts trained on.
         weight_bytes: Size of the weights as shipped.
@@ -130,6 +144,7 @@ def page(
         measured=_score_table(measured),
         frozen=_score_table(frozen),
         flips=flips[0],
+        dress_flips=_flip_table(dress_flips),
         pairs=flips[1],
         flip_rate=flips[0] / flips[1],
         heat=held.heat,
@@ -159,6 +174,12 @@ def _score_table(scores: Sequence[Score]) -> str:
     ]
     head = "| | prompts | all tasks | code/math/rest | mistakes |\n|---|---|---|---|---|"
     return "\n".join([head, *rows])
+
+
+def _flip_table(flips: Mapping[str, float]) -> str:
+    head = f"| {' | '.join(flips)} |"
+    rule = "|---" * len(flips) + "|"
+    return "\n".join([head, rule, f"| {' | '.join(f'{v:.1%}' for v in flips.values())} |"])
 
 
 def _mistakes(score: Score) -> str:

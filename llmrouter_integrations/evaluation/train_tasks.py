@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.evaluation import task_training
 from llmrouter_integrations.evaluation.task_measuring import (
+    dress_flips,
     frozen_scores,
     left_out,
     paraphrase_flips,
@@ -140,8 +141,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 for name in sources
             ],
             frozen_scores(model, _FROZEN / "task_prompts.jsonl"),
-            paraphrase_flips(model, _FROZEN / "paraphrases.jsonl"),
-            TASKS,
+            flips=paraphrase_flips(model, _FROZEN / "paraphrases.jsonl"),
+            dress_flips=dress_flips(model, _FROZEN / "task_prompts.jsonl"),
+            tasks=TASKS,
             training=len(prompts),
             weight_bytes=written,
         ),
