@@ -276,7 +276,8 @@ def decision_time(bench: Bench) -> list[Row]:
     words = ("solve", "write", "which", "summarize", "table", "python", "integral", "story")
     rng = np.random.default_rng(bench.options.seed)
     calls = 200 if bench.smoke else 5000
-    prompts = [" ".join(rng.choice(words, 160))[:1000] for _ in range(200)]
+    # more than are remembered of the last ones
+    prompts = [" ".join(rng.choice(words, 160))[:1000] for _ in range(1000)]
     requests = [request_from(prompt, {}) for prompt in prompts]
     seconds = []
     for n in range(calls + 100):

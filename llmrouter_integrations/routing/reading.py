@@ -317,18 +317,25 @@ def _mark(text: str, asked: str, quoted: str, marks: list[str]) -> None:
         marks.append("asks inside")
     if last == ":":
         marks.append("ends open")
-    if any(hint in text for hint in _OPTION_HINTS) and _OPTION.search(text):
+    if ("A" in text or "B" in text) and _has_options(text):
         marks.append("options")
     if "http" in text:
         marks.append("link")
-    lower = seen.lower()
-    if any(hint in lower for hint in _IMAGE_HINTS):
+    if ("." in seen or "<" in seen or "[" in seen) and _names_image(seen.lower()):
         marks.append("image")
     if not seen.isascii():
         script = _script(asked)
         marks.append(script)
         if quoted and not quoted.isascii() and _script(quoted) != script:
             marks.append("other script")
+
+
+def _names_image(text: str) -> bool:
+    return any(hint in text for hint in _IMAGE_HINTS)
+
+
+def _has_options(text: str) -> bool:
+    return any(hint in text for hint in _OPTION_HINTS) and _OPTION.search(text) is not None
 
 
 def _mark_symbols(text: str, marks: list[str]) -> None:

@@ -93,7 +93,7 @@ def said_in(messages: tuple[Message, ...]) -> Said:
 def _opinion(said: Said) -> TaskOpinion:
     """Weigh what was asked with what was said before."""
     model = shipped()
-    found = model.opinion(said.asked)
+    found = opinion_of(said.asked)
     if said.system:
         standing = opinion_of(said.system)
         if standing.probability > _SYSTEM_SURE and standing.task in _STANDING:

@@ -22,12 +22,22 @@ import orjson
 
 from llmrouter_integrations.routing.reading import read_text
 
-__all__ = ["BUCKETS", "SHARES", "WEIGHTS", "TaskModel", "TaskOpinion", "buckets_of", "shipped"]
+__all__ = [
+    "BUCKETS",
+    "SHARES",
+    "WEIGHTS",
+    "TaskModel",
+    "TaskOpinion",
+    "buckets_of",
+    "opinion_of",
+    "shipped",
+]
 
 BUCKETS = 1 << 16
 SHARES = (1.0, 0.5, 1.0)
 """What counts how much: what is asked, what is quoted, the form of the whole."""
 WEIGHTS = Path(__file__).with_name("task_weights.bin")
+_REMEMBERED_CHARS = 4000
 _ZERO = 128
 """How a weight of nothing is written, in one byte without a sign."""
 _LANE_BYTES = 3
@@ -149,7 +159,15 @@ def shipped() -> TaskModel:
     return TaskModel.load()
 
 
-@lru_cache(maxsize=256)
 def opinion_of(text: str) -> TaskOpinion:
-    """Tell what a text that comes back says: a system prompt, an earlier turn."""
+    """Tell what the words of a text say, by the classifier shipped.
+
+    Texts come back (system prompts, the turn before, a request that is explained and then made or
+    made again), so the last short ones are remembered.
+    """
+    return _remembered(text) if len(text) <= _REMEMBERED_CHARS else shipped().opinion(text)
+
+
+@lru_cache(maxsize=256)
+def _remembered(text: str) -> TaskOpinion:
     return shipped().opinion(text)

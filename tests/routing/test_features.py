@@ -21,7 +21,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from llmrouter_integrations.routing import task
+from llmrouter_integrations.routing import task, task_model
 from llmrouter_integrations.routing.features import estimate_tokens, read_features, read_tasks
 from llmrouter_integrations.routing.task import SURE
 from llmrouter_integrations.routing.task_model import BUCKETS, TaskModel
@@ -106,8 +106,9 @@ def test_what_was_said_before_helps_where_the_last_turn_does_not_say(messages, t
 def test_what_is_not_sure_is_left_to_the_default(monkeypatch):
     tasks = ("code", "math", "chat", "qa", "creative")
     torn = TaskModel(tasks, 1.0, (0.1, 0.0, 0.0, 0.0, 0.0), bytes([128]) * BUCKETS * len(tasks))
-    monkeypatch.setattr(task, "shipped", lambda: torn)
-    seen = read_features(Request((user("whatever"),)), EMPTY)
+    for module in (task, task_model):
+        monkeypatch.setattr(module, "shipped", lambda: torn)
+    seen = read_features(Request((user("what no other test here asks"),)), EMPTY)
     assert (seen.task, seen.task_source) == ("chat", "default")
     assert 0 < seen.task_probability < SURE
 
