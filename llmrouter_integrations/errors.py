@@ -8,6 +8,8 @@
         UnknownModelError           no provider and model of that name
         UnknownHintError            a hint that does not exist, or a value it cannot take
         MissingExtraError           an optional dependency is not installed
+        DatasetError                a file of labels is not as it should be
+          MissingColumnError          it lacks a column
       NoCandidateError            the filters left nothing; .rejected says why, for each
       AttemptError                what one call to one target came to
         RequestError                the request is at fault
@@ -57,11 +59,13 @@ __all__ = [
     "ConfigurationError",
     "ContentFilteredError",
     "ContextOverflowError",
+    "DatasetError",
     "DeadlineExceeded",
     "EmptyAnswerError",
     "InvalidRequestError",
     "MalformedToolCallError",
     "MisconfiguredTargetError",
+    "MissingColumnError",
     "MissingExtraError",
     "MissingKeyError",
     "ModelNotFoundError",
@@ -136,6 +140,14 @@ class MissingExtraError(ConfigurationError, ImportError):
             f"{f' ({name})' if name else ''}: pip install 'llmrouter-integrations[{extra}]'",
         )
         self.extra = extra
+
+
+class DatasetError(ConfigurationError):
+    """A file of labelled prompts is not as it should be; the message names file, line, column."""
+
+
+class MissingColumnError(DatasetError):
+    """A file of labelled prompts lacks a column; the message names those it has."""
 
 
 class NoCandidateError(RouterError):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
-__all__ = ["VENDOR_MODELS", "LiveBench", "Run", "read", "split_effort"]
+__all__ = ["VENDOR_MODELS", "LiveBench", "Run", "read", "read_categories", "split_effort"]
 
 VENDOR_MODELS: Mapping[str, str] = {
     "claude-fable-5": "anthropic/claude-fable-5",
@@ -144,6 +144,16 @@ def read(directory: Path, *, tasks: Collection[str] | None = None) -> LiveBench:
         tuple(name for name in scores if name not in costs),
         tuple(name for name in costs if name not in scores),
     )
+
+
+def read_categories(directory: Path) -> dict[str, list[str]]:
+    """Read which tasks belong to which category in the newest release of a directory.
+
+    Raises:
+        ConfigurationError: The file is missing or not as it should be.
+    """
+    _, release = _newest(directory, "table", "csv")
+    return _categories(_same(directory, "categories", release, "json"), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from llmrouter_integrations import __version__
-from llmrouter_integrations.cli import ask, catalog, demo, drill, explain, models
+from llmrouter_integrations.cli import ask, catalog, demo, drill, evaluate, explain, models
 
 app = typer.Typer(
     name="llmrouter",
@@ -36,4 +36,5 @@ app.command("ask")(ask.ask)
 app.command("explain")(explain.explain)
 app.command("models")(models.models)
 app.command("drill")(drill.drill)
+app.command("eval")(evaluate.evaluate)
 app.add_typer(catalog.app, name="catalog")
