@@ -1,0 +1,209 @@
+"""Ridge regression on hashed words and dense features, with exact leave-one-out predictions.
+
+It is solved in its dual form, one equation per row: there are far more words than rows. Rows beyond
+:data:`BLOCK_ROWS` are split into blocks at random, and the solutions are averaged (Zhang, Duchi and
+Wainwright 2015, "Divide and conquer kernel ridge regression"), so that memory does not grow with
+them and time grows linearly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["BLOCK_ROWS", "RidgeFit", "SparseRows", "fit_ridge", "nonnegative_weights"]
+
+BLOCK_ROWS = 2048
+PENALTIES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseRows:
+    """Rows of a sparse matrix, as in the CSR format.
+
+    Attributes:
+        starts: Where each row begins in the other two, and where the last ends.
+        columns: Of each entry.
+        values: Of each entry.
+        width: Number of columns.
+    """
+
+    starts: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    values: NDArray[np.float64]
+    width: int
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def take(self, rows: NDArray[np.int64]) -> SparseRows:
+        """Give some of the rows."""
+        lengths = np.diff(self.starts)[rows]
+        starts = np.concatenate(([0], np.cumsum(lengths)))
+        entries = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], lengths)
+        return SparseRows(starts, self.columns[entries], self.values[entries], self.width)
+
+    def row_numbers(self) -> NDArray[np.int64]:
+        """Give the row of each entry."""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+    def inner_products(self) -> NDArray[np.float64]:
+        """Multiply every row with every row."""
+        counts = np.bincount(self.columns, minlength=self.width)
+        shared = counts > 1  # others only count on the diagonal
+        place = np.cumsum(shared) - 1
+        rows = self.row_numbers()
+        kept = shared[self.columns]
+        dense = np.zeros((len(self), int(shared.sum())), np.float32)
+        dense[rows[kept], place[self.columns[kept]]] = self.values[kept]
+        products = (dense @ dense.T).astype(np.float64)
+        np.fill_diagonal(products, np.bincount(rows, self.values**2, len(self)))
+        return products
+
+    def transposed_times(self, other: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Multiply the transposed matrix with a dense one."""
+        rows = self.row_numbers()
+        found = np.empty((self.width, other.shape[1]))
+        for place, column in enumerate(other.T):
+            found[:, place] = np.bincount(self.columns, self.values * column[rows], self.width)
+        return found
+
+    def times(self, other: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Multiply the matrix with a dense one."""
+        rows = self.row_numbers()
+        found = np.empty((len(self), other.shape[1]))
+        for place, column in enumerate(other.T):
+            found[:, place] = np.bincount(rows, self.values * column[self.columns], len(self))
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RidgeFit:
+    """A solution.
+
+    Attributes:
+        sparse: Weights of the sparse columns, by target.
+        dense: Weights of the dense columns, by target.
+        left_out: What each row's targets are predicted to be by the other rows.
+        penalties: Chosen for each part of the targets.
+    """
+
+    sparse: NDArray[np.float64]
+    dense: NDArray[np.float64]
+    left_out: NDArray[np.float64]
+    penalties: tuple[float, ...]
+
+
+def fit_ridge(
+    sparse: SparseRows | None,
+    dense: NDArray[np.float64],
+    targets: Sequence[NDArray[np.float64]],
+    rng: np.random.Generator,
+) -> RidgeFit:
+    """Regress targets on features. The penalty of each part is that with the least error left out.
+
+    There is no intercept: targets should be centred.
+
+    Args:
+        sparse: Features; None: only the dense ones.
+        dense: More features, rows by features.
+        targets: Parts, each rows by columns; those of a part share a penalty.
+        rng: Deals the rows into blocks.
+    """
+    rows = len(dense)
+    sparse = sparse or SparseRows(np.zeros(rows + 1, np.int64), np.empty(0, np.int64), np.empty(0), 0)
+    width = sum(part.shape[1] for part in targets)
+    parts = max(1, round(rows / BLOCK_ROWS))
+    blocks = np.array_split(rng.permutation(rows), parts)
+    sparse_weights = np.zeros((sparse.width, width))
+    dense_weights = np.zeros((dense.shape[1], width))
+    left_out = np.zeros((rows, width))
+    penalties: tuple[float, ...] = ()
+    for block in blocks:
+        words, figures = sparse.take(block), dense[block]
+        solver = _Solver(words.inner_products() + figures @ figures.T)
+        mine = [part[block] for part in targets]
+        penalties = penalties or tuple([solver.best_penalty(part) for part in mine])
+        # in a block, a penalty weighs more than it does among all rows
+        solved = [
+            solver.solve(part, penalty / parts)
+            for part, penalty in zip(mine, penalties, strict=True)
+        ]
+        duals = np.concatenate([dual for dual, _ in solved], axis=1)
+        by_words, by_figures = words.transposed_times(duals), figures.T @ duals
+        guess = sparse.times(by_words) + dense @ by_figures
+        guess[block] = np.concatenate([guess for _, guess in solved], axis=1)
+        left_out += guess / parts
+        sparse_weights += by_words / parts
+        dense_weights += by_figures / parts
+    return RidgeFit(sparse_weights, dense_weights, left_out, penalties)
+
+
+class _Solver:
+    """Solves for any penalty from one decomposition of the rows' inner products."""
+
+    def __init__(self, products: NDArray[np.float64]) -> None:
+        values, self._vectors = np.linalg.eigh(products)
+        self._values = np.maximum(values, 0.0)
+        self._squares = self._vectors**2
+
+    def solve(
+        self, targets: NDArray[np.float64], penalty: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give the dual weights, and what each row is predicted to be by the others."""
+        inverse = 1.0 / (self._values + penalty)
+        duals = self._vectors @ (inverse[:, None] * (self._vectors.T @ targets))
+        # Rasmussen and Williams 2006, equation 5.12
+        left_out = targets - duals / (self._squares @ inverse)[:, None]
+        return duals, left_out
+
+    def best_penalty(self, targets: NDArray[np.float64]) -> float:
+        if not targets.size:
+            return PENALTIES[-1]
+        rotated = self._vectors.T @ targets
+
+        def error(penalty: float) -> float:
+            inverse = 1.0 / (self._values + penalty)
+            missed = self._vectors @ (inverse[:, None] * rotated)
+            return float(np.mean((missed / (self._squares @ inverse)[:, None]) ** 2))
+
+        return min(PENALTIES, key=error)
+
+
+def nonnegative_weights(
+    parts: NDArray[np.float64], wanted: NDArray[np.float64], doubt: float
+) -> NDArray[np.float64]:
+    """Combine few predictions into one by least squares, none with a negative weight.
+
+    Args:
+        parts: Observations by predictions.
+        wanted: What they should have said.
+        doubt: Observations of nothing that are added, in units of each prediction's own spread.
+
+    Returns:
+        A weight for each prediction.
+    """
+    count = parts.shape[1]
+    products = parts.T @ parts
+    products = products + doubt * np.diag(np.diag(products)) / max(len(parts), 1)
+    aims = parts.T @ wanted
+    best, least = np.zeros(count), 0.0
+    for chosen in range(1, 1 << count):
+        kept = [place for place in range(count) if chosen >> place & 1 and products[place, place]]
+        if not kept:
+            continue
+        try:
+            found = np.linalg.solve(products[np.ix_(kept, kept)], aims[kept])
+        except np.linalg.LinAlgError:
+            continue  # two predictions are the same
+        if (found >= 0).all() and (gain := -float(found @ aims[kept])) < least:
+            best, least = np.zeros(count), gain
+            best[kept] = found
+    return best
