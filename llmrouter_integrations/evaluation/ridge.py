@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["BLOCK_ROWS", "RidgeFit", "SparseRows", "fit_ridge", "nonnegative_weights"]
+__all__ = ["BLOCK_ROWS", "RidgeFit", "SparseRows", "Ridge", "nonnegative_weights"]
 
 BLOCK_ROWS = 2048
-PENALTIES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+PENALTIES = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,61 +89,60 @@ class RidgeFit:
     """A solution.
 
     Attributes:
-        sparse: Weights of the sparse columns, by target.
-        dense: Weights of the dense columns, by target.
+        by_word: Weights of the sparse columns, by target.
+        by_figure: Weights of the dense columns, by target.
         left_out: What each row's targets are predicted to be by the other rows.
-        penalties: Chosen for each part of the targets.
+        penalty: The one chosen.
     """
 
-    sparse: NDArray[np.float64]
-    dense: NDArray[np.float64]
+    by_word: NDArray[np.float64]
+    by_figure: NDArray[np.float64]
     left_out: NDArray[np.float64]
-    penalties: tuple[float, ...]
+    penalty: float
 
 
-def fit_ridge(
-    sparse: SparseRows | None,
-    dense: NDArray[np.float64],
-    targets: Sequence[NDArray[np.float64]],
-    rng: np.random.Generator,
-) -> RidgeFit:
-    """Regress targets on features. The penalty of each part is that with the least error left out.
-
-    There is no intercept: targets should be centred.
+class Ridge:
+    """Regressions on the same features; there is no intercept, so targets should be centred.
 
     Args:
-        sparse: Features; None: only the dense ones.
+        sparse: Features.
         dense: More features, rows by features.
-        targets: Parts, each rows by columns; those of a part share a penalty.
         rng: Deals the rows into blocks.
     """
-    rows = len(dense)
-    sparse = sparse or SparseRows(np.zeros(rows + 1, np.int64), np.empty(0, np.int64), np.empty(0), 0)
-    width = sum(part.shape[1] for part in targets)
-    parts = max(1, round(rows / BLOCK_ROWS))
-    blocks = np.array_split(rng.permutation(rows), parts)
-    sparse_weights = np.zeros((sparse.width, width))
-    dense_weights = np.zeros((dense.shape[1], width))
-    left_out = np.zeros((rows, width))
-    penalties: tuple[float, ...] = ()
-    for block in blocks:
-        words, figures = sparse.take(block), dense[block]
-        solver = _Solver(words.inner_products() + figures @ figures.T)
-        mine = [part[block] for part in targets]
-        penalties = penalties or tuple([solver.best_penalty(part) for part in mine])
-        # in a block, a penalty weighs more than it does among all rows
-        solved = [
-            solver.solve(part, penalty / parts)
-            for part, penalty in zip(mine, penalties, strict=True)
-        ]
-        duals = np.concatenate([dual for dual, _ in solved], axis=1)
-        by_words, by_figures = words.transposed_times(duals), figures.T @ duals
-        guess = sparse.times(by_words) + dense @ by_figures
-        guess[block] = np.concatenate([guess for _, guess in solved], axis=1)
-        left_out += guess / parts
-        sparse_weights += by_words / parts
-        dense_weights += by_figures / parts
-    return RidgeFit(sparse_weights, dense_weights, left_out, penalties)
+
+    def __init__(
+        self, sparse: SparseRows, dense: NDArray[np.float64], rng: np.random.Generator
+    ) -> None:
+        rows = len(dense)
+        self._sparse, self._dense = sparse, dense
+        self._blocks = np.array_split(rng.permutation(rows), max(1, round(rows / BLOCK_ROWS)))
+        self._solvers = []
+        for block in self._blocks:
+            figures = dense[block]
+            products = sparse.take(block).inner_products() + figures @ figures.T
+            self._solvers.append(_Solver(products))
+
+    def fit(self, targets: NDArray[np.float64], slack=0.) -> RidgeFit:
+        """Regress targets, rows by columns, on the features, with the same penalty for all.
+
+        The penalty is that with the least error in the first block, each row left out.
+        """
+        parts = len(self._blocks)
+        penalty = self._solvers[0].best_penalty(targets[self._blocks[0]], slack)
+        by_word = np.zeros((self._sparse.width, targets.shape[1]))
+        by_figure = np.zeros((self._dense.shape[1], targets.shape[1]))
+        left_out = np.zeros(targets.shape)
+        for block, solver in zip(self._blocks, self._solvers, strict=True):
+            # in a block, a penalty weighs more than it does among all rows
+            duals, own = solver.solve(targets[block], penalty / parts)
+            words = self._sparse.take(block).transposed_times(duals)
+            figures = self._dense[block].T @ duals
+            guess = self._sparse.times(words) + self._dense @ figures
+            guess[block] = own
+            left_out += guess / parts
+            by_word += words / parts
+            by_figure += figures / parts
+        return RidgeFit(by_word, by_figure, left_out, penalty)
 
 
 class _Solver:
@@ -164,17 +163,22 @@ class _Solver:
         left_out = targets - duals / (self._squares @ inverse)[:, None]
         return duals, left_out
 
-    def best_penalty(self, targets: NDArray[np.float64]) -> float:
+    def best_penalty(self, targets: NDArray[np.float64], slack=0.) -> float:
         if not targets.size:
             return PENALTIES[-1]
         rotated = self._vectors.T @ targets
-
-        def error(penalty: float) -> float:
+        errs = []
+        for penalty in PENALTIES:
             inverse = 1.0 / (self._values + penalty)
             missed = self._vectors @ (inverse[:, None] * rotated)
-            return float(np.mean((missed / (self._squares @ inverse)[:, None]) ** 2))
-
-        return min(PENALTIES, key=error)
+            errs.append((missed / (self._squares @ inverse)[:, None]) ** 2)
+        means = [e.mean() for e in errs]
+        i = int(np.argmin(means))
+        if slack:
+            d = [(e - errs[i]).mean(1) for e in errs]
+            ok = [j for j in range(i, len(PENALTIES)) if d[j].mean() <= slack * d[j].std() / len(targets) ** .5 or j == i]
+            i = max(ok)
+        return PENALTIES[i]
 
 
 def nonnegative_weights(

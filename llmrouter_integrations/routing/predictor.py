@@ -80,6 +80,7 @@ class Structure:
 
     centre: NDArray[np.float64]
     spread: NDArray[np.float64]
+    reach: NDArray[np.float64]
     bends: NDArray[np.float64]
     closeness: NDArray[np.float64]
     ordinary: NDArray[np.float64]
@@ -96,7 +97,7 @@ class Structure:
 
     def distance(self, structure: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give how far a prompt is from those learned from (Mahalanobis)."""
-        away = (structure - self.centre) / self.spread
+        away = (structure - self.centre) / self.reach
         return np.sqrt(np.maximum(((away @ self.closeness) * away).sum(axis=1), 0.0))
 
     def familiarity(self, distance: NDArray[np.float64], rarity: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -116,7 +117,6 @@ class Opinions:
     Attributes:
         by_word: Buckets by columns.
         by_structure: Bent features by columns, together with the words.
-        alone: Bent features by the columns after the tasks, without the words.
         sharpness: Of the tasks' scores, before the softmax.
         table: Quality by task and model.
         common: Weight of table, words and structure on what is common.
@@ -125,7 +125,6 @@ class Opinions:
 
     by_word: NDArray[np.float32]
     by_structure: NDArray[np.float64]
-    alone: NDArray[np.float64]
     sharpness: float
     table: NDArray[np.float64]
     common: NDArray[np.float64]
@@ -231,12 +230,11 @@ class FittedPredictor:
             length = float(np.sqrt(weight @ weight)) or 1.0
             joint[row] += weight @ opinions.by_word[buckets] / length
             rarity[row] = words.rarity[buckets].mean() if len(buckets) else 0.0
-        alone = bent @ opinions.alone
         count = len(self.tasks)
-        by_table, safe = self._from_table(joint[:, :count], tasks)
-        near = level + combined(
-            opinions, split(by_table - level), Halves.of(joint[:, count:]), Halves.of(alone)
-        )
+        by_table, safe, known = self._from_table(joint[:, :count], tasks)
+        m = len(self.names) + 1
+        words = [Halves.of(joint[:, s : s + m]) for s in range(count, joint.shape[1], m)]
+        near = level + combined(opinions, known, split(by_table - level), *words)
         # the first structural feature is the logarithm of the length
         longer = figures[:, :1] - structure.centre[0]
         far = safe + LONGER_IS_HARDER * longer * (level - level.mean())
@@ -253,12 +251,14 @@ class FittedPredictor:
         """Give what the table says, and what is safe to say: only what was told."""
         safe = np.tile(self.level, (len(scores), 1))
         if not self.tasks:
-            return safe, safe
+            return safe, safe, np.zeros(len(scores), int)
         by_table = softmax(self.opinions.sharpness * scores) @ self.opinions.table
+        known = np.zeros(len(scores), int)
         for row, task in enumerate(tasks or ()):
             if task is not None and task in self.tasks:
+                known[row] = 1
                 by_table[row] = safe[row] = self.opinions.table[self.tasks.index(task)]
-        return by_table, safe
+        return by_table, safe, known
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -273,8 +273,8 @@ def split(quality: NDArray[np.float64]) -> Halves:
     return Halves(common, quality - common)
 
 
-def combined(opinions: Opinions, *parts: Halves) -> NDArray[np.float64]:
+def combined(opinions: Opinions, known, *parts: Halves) -> NDArray[np.float64]:
     """Weigh the table's, the words' and the structure's opinion into one."""
-    common = sum(weight * part.common for weight, part in zip(opinions.common, parts, strict=True))
-    apart = sum(weight * part.apart for weight, part in zip(opinions.apart, parts, strict=True))
+    common = sum(weight[known][:, None] * part.common for weight, part in zip(opinions.common.T, parts, strict=True))
+    apart = sum(weight[known][:, None] * part.apart for weight, part in zip(opinions.apart.T, parts, strict=True))
     return np.asarray(common + apart)
