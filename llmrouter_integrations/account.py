@@ -19,9 +19,9 @@ def account_of(response: Response) -> dict[str, Any]:
     Returns:
         ``decision_id``, ``target``, ``model``, ``provider``, ``cost_usd`` (dollars; None without
         a price), ``attempts`` (``target``, ``outcome``, ``error`` and ``duration_s`` of each, in
-        order) and, where the target could not take all parameters as asked, ``adjustments``. Where
-        the answer's session left the target that has its prompt cached: ``session`` (``moved_from``
-        and ``why``).
+        order); where the provider told no usage, ``usage_estimated``; where the target could not
+        take all parameters as asked, ``adjustments``. Where the answer's session left the target
+        that has its prompt cached: ``session`` (``moved_from`` and ``why``).
     """
     decision = response.decision
     attempts = response.attempts
@@ -42,6 +42,8 @@ def account_of(response: Response) -> dict[str, Any]:
             for attempt in attempts
         ],
     }
+    if not response.usage.reported:
+        account["usage_estimated"] = True
     if answered is not None and answered.adjustments:
         account["adjustments"] = [
             {"parameter": a.parameter, "action": a.action, "detail": a.detail}

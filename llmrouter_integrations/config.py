@@ -280,6 +280,10 @@ class RouterConfig(_Settings):
             raise ValueError(str(error)) from None
         return value
 
+    @field_serializer("hints", when_used="json")
+    def _write_hints(self, value: dict[str, Any]) -> dict[str, Any]:
+        return RoutingHints.of(value).as_plain()
+
     @field_validator("models")
     @classmethod
     def _not_none(cls, value: tuple[TargetConfig, ...] | None) -> Any:

@@ -170,8 +170,22 @@ class RoutingHints:
         """The fields that were said."""
         return {n: v for n in _FIELDS if (v := getattr(self, n)) is not None}
 
+    def as_plain(self) -> dict[str, Any]:
+        """The fields that were said, in plain JSON: a callable by its name."""
+        said = self.as_dict()
+        if self.verify is not None:
+            said["verify"] = [
+                check if isinstance(check, str) else _name_of(check) for check in self.verify
+            ]
+        return {n: list(v) if isinstance(v, tuple) else v for n, v in said.items()}
+
     def __bool__(self) -> bool:
         return self is not EMPTY and bool(self.as_dict())
+
+
+def _name_of(check: Any) -> str:
+    name = getattr(check, "__qualname__", type(check).__qualname__)
+    return f"{getattr(check, '__module__', '?')}:{name}"
 
 
 _FIELDS = tuple(f.name for f in fields(RoutingHints))

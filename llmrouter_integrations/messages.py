@@ -253,7 +253,9 @@ def asked_from(messages: Sequence[Message]) -> int:
     read; what is shown from here on is what the question is about.
     """
     place = len(messages)
-    if place and messages[-1].role == "assistant":
+    while place and messages[place - 1].role in ("system", "developer"):
+        place -= 1  # which many vendors read before the conversation
+    if place and messages[place - 1].role == "assistant":
         place -= 1
     while place:
         message = messages[place - 1]

@@ -281,7 +281,7 @@ class Router:
             max_cost_usd=hints.max_cost_usd,
             tool_names=_tools_on_offer(request) if request.tools else None,
             verify=_check(request, hints, streamed=streamed),
-            strict=hints.verify is not None,
+            strict=bool(hints.verify),
             on_interrupt=hints.on_interrupt or "raise",
             hedge=self._hedge(decision, streamed=streamed) if hedged else None,
         )
@@ -406,7 +406,7 @@ def _check(request: Request, hints: RoutingHints, *, streamed: bool) -> Verify |
     Of a stream only the former, since it must be held for it.
     """
     if hints.verify is not None:
-        return verifier(hints.verify, request)
+        return verifier(hints.verify, request)  # of (), which asks for none: None
     if streamed or (request.output is None and request.tool_choice in _FREE_CHOICES):
         return None
     try:

@@ -6,10 +6,12 @@ Written down it never holds a key.
 from __future__ import annotations
 
 import difflib
+import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmrouter_integrations.config import BoundTarget, RouterConfig, TargetConfig
-from llmrouter_integrations.errors import ConfigurationError, InvalidRequestError
+from llmrouter_integrations.errors import ConfigurationError, InvalidRequestError, UnknownHintError
 from llmrouter_integrations.wire.inbound import request_from
 
 if TYPE_CHECKING:
@@ -17,9 +19,12 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr, ValidationError
 
+    from llmrouter_integrations.hints import RoutingHints
+
 __all__ = [
     "backend_name",
     "check_arguments",
+    "check_instance",
     "config_from",
     "explain_arguments",
     "models_from",
@@ -27,16 +32,24 @@ __all__ = [
     "plain_target",
     "read_param",
     "read_router",
+    "with_stated",
 ]
+
+_log = logging.getLogger("llmrouter_integrations")
 
 
 def check_arguments(
-    owner: str, given: Iterable[str], known: Collection[str], elsewhere: str
+    owner: str,
+    positional: Sequence[Any],
+    given: Iterable[str],
+    known: Collection[str],
+    elsewhere: str,
 ) -> None:
     """Refuse constructor arguments that do not exist.
 
     Args:
         owner: The class's name.
+        positional: The arguments without a name; there are none.
         given: The arguments' names.
         known: Those that exist.
         elsewhere: Where a provider's own parameters go.
@@ -44,6 +57,10 @@ def check_arguments(
     Raises:
         ConfigurationError: One does not exist; names the nearest that does.
     """
+    if positional:
+        raise ConfigurationError(
+            f"{owner} takes no positional arguments; write {owner}(models=[...])"
+        )
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -52,6 +69,17 @@ def check_arguments(
                 + (f"; did you mean {near[0]!r}?" if near else "")
                 + f" (a provider's own parameters go into {elsewhere})"
             )
+
+
+def check_instance(given: Any, kind: type) -> None:
+    """Refuse a class where an object of it is meant.
+
+    Raises:
+        ConfigurationError: It is one.
+    """
+    if isinstance(given, type) and issubclass(given, kind):
+        name = given.__name__
+        raise ConfigurationError(f"{name} is a class: give an object of it, as in {name}(...)")
 
 
 def explain_arguments(owner: str, error: ValidationError) -> ConfigurationError:
@@ -122,7 +150,32 @@ def read_param(owner: str, name: str, value: Any) -> Any:
     return value
 
 
+def with_stated(hints: RoutingHints, model: Any, timeout: Any) -> RoutingHints:
+    """Give a call's hints with what its kwargs say too.
+
+    Args:
+        hints: The hints.
+        model: The only model that may answer; None: unsaid.
+        timeout: The request's total time, in seconds; None: unsaid.
+
+    Raises:
+        UnknownHintError: They cannot be that.
+    """
+    said: dict[str, Any] = {}
+    if model:
+        said["models"] = (model,)
+    if timeout is not None:
+        if timeout == 0:
+            raise UnknownHintError("timeout is 0: it must be greater, in seconds")
+        said["timeout_s"] = timeout
+    return replace(hints, **said) if said else hints
+
+
 def _with_key(models: Sequence[TargetConfig], api_key: SecretStr) -> tuple[TargetConfig, ...]:
+    if models and all(isinstance(m, BoundTarget) for m in models):
+        # LangChain's standard tests give one to every model they make
+        _log.warning("api_key is not used: the targets are model objects, which have their own")
+        return tuple(models)
     keyless = [
         m
         for m in models

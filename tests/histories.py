@@ -75,7 +75,7 @@ ISSUERS: dict[str, st.SearchStrategy[str]] = {
 }
 """Whose answers stand in a history, and how they spell the ids of tool calls."""
 
-CALL_NAMES = st.sampled_from(["lookup", "lookup", "get_weather", "functions.lookup", "my tool"])
+CALL_NAMES = st.sampled_from(["lookup", "lookup", "get_weather", "functions.lookup", "my tool", ""])
 
 
 @dataclass
@@ -111,10 +111,14 @@ class History:
     def sealed(self, issuer: str) -> list[str]:
         """The signatures of one issuer that it must get back.
 
-        Those are all but of reasoning that led to nothing, or that ends the conversation.
+        Those are all but of reasoning that led to nothing, or that stands in the last answer where
+        the conversation ends with one.
         """
         found: list[str] = []
-        for message in self.messages[:-1]:
+        turns = list(self.messages)
+        while turns and turns[-1].role == "assistant":
+            turns.pop()
+        for message in turns:
             last = max((place for place, p in enumerate(message.parts) if _says(p)), default=-1)
             for part in message.parts[: last + 1]:
                 signature = getattr(part, "signature", None)
@@ -166,6 +170,8 @@ class _Writer:
                     ImagePart(data=PNG),
                     ImagePart(url="https://example.com/cat.png", detail="low"),
                     ImagePart(url=f"data:image/png;base64,{PNG}"),
+                    ImagePart(url="http://example.com/cat.png"),
+                    ImagePart(url="gs://bucket/cat.png"),
                     ImagePart(file_id="file-abc123", issuer="openai"),
                     ImagePart(data="SUkqAAgAAAA=", media_type="image/tiff"),
                     FilePart(data=PDF, media_type="application/pdf", name="Q3 report (v2).pdf"),
@@ -192,12 +198,13 @@ class _Writer:
         for _ in range(self.draw(st.sampled_from([1, 1, 1, 1, 0, 2]))):
             parts += [self.medium()] if self.often(15) else [self.text()]
             parts += self.cache()
-        name = "Ann <b> Lee" if self.often(5) else None
+        name = self.draw(st.sampled_from(["Ann <b> Lee", ""])) if self.often(6) else None
         return Message("user", tuple(parts), name)
 
     def system(self) -> Message:
         role = self.draw(st.sampled_from(["system", "developer"]))
-        return Message(role, (self.text(), *self.cache()))
+        shown = (self.medium(),) if self.often(5) else ()
+        return Message(role, (self.text(), *shown, *self.cache()))
 
     # -- what models answer -----------------------------------------------------------------
 
@@ -312,6 +319,7 @@ class _Writer:
             content.append(self.medium())
         if self.often(5):
             content.append(TextPart(self.draw(BLANK)))
+        content += self.cache()
         name = call.name if self.often(60) else None
         return ToolResultPart(call.id, tuple(content), name, is_error=self.often(12))
 

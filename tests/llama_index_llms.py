@@ -20,12 +20,14 @@ from llama_index.core.base.llms.types import (
     TextBlock,
     ToolCallBlock,
 )
+from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW
 from llama_index.core.llms import CustomLLM
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from pydantic import Field, PrivateAttr
 
-from llmrouter_integrations.llama_index.silence import unheard
+from llmrouter_integrations.llama_index.silence import undecorated
+from llmrouter_integrations.llama_index.tools import selections_from
 
 
 def written(message):
@@ -63,10 +65,11 @@ def read(content, calls):
     return ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks)
 
 
-class OpenAI(FunctionCallingLLM):
+class OverSDK(FunctionCallingLLM):
+    """An LLM that asks by OpenAI's SDK, whose clients it makes when they are first needed."""
+
     model: str = "gpt-4.1"
     temperature: float = 0.1
-    max_tokens: int | None = None
     api_key: str = "sim-key"
     api_base: str = ""
     max_retries: int = 3
@@ -76,16 +79,6 @@ class OpenAI(FunctionCallingLLM):
 
     _client: Any = PrivateAttr(default=None)
     _aclient: Any = PrivateAttr(default=None)
-
-    @classmethod
-    def class_name(cls):
-        return "openai_llm"
-
-    @property
-    def metadata(self):
-        return LLMMetadata(
-            model_name=self.model, is_chat_model=True, is_function_calling_model=True
-        )
 
     def _said(self, client):
         return {
@@ -106,10 +99,37 @@ class OpenAI(FunctionCallingLLM):
             self._aclient = openai.AsyncOpenAI(**self._said(self.http_async_client))
         return self._aclient
 
+    def complete(self, prompt, formatted=False, **kwargs):
+        raise AssertionError("a chat model is asked by its chat")
+
+    stream_complete = acomplete = astream_complete = complete
+
+    def get_tool_calls_from_response(self, response, error_on_no_tool_call=True, **kwargs):
+        return selections_from(response.message)
+
+
+class OpenAI(OverSDK):
+    max_tokens: int | None = None
+    additional_kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def class_name(cls):
+        return "openai_llm"
+
+    @property
+    def metadata(self):
+        return LLMMetadata(
+            model_name=self.model,
+            num_output=self.max_tokens or -1,
+            is_chat_model=True,
+            is_function_calling_model=True,
+        )
+
     def _asked(self, messages, kwargs):
         said = {"model": self.model, "temperature": self.temperature}
         if self.max_tokens is not None:
             said["max_tokens"] = self.max_tokens
+        said |= self.additional_kwargs
         return {**said, "messages": [written(m) for m in messages], **kwargs}
 
     @staticmethod
@@ -133,10 +153,7 @@ class OpenAI(FunctionCallingLLM):
 
         def gen():
             so_far = _SoFar()
-            options = {"include_usage": True}
-            for raw in self._sync().chat.completions.create(
-                **asked, stream=True, stream_options=options
-            ):
+            for raw in self._sync().chat.completions.create(**asked, stream=True):
                 yield so_far.add(raw)
 
         return gen()
@@ -147,19 +164,11 @@ class OpenAI(FunctionCallingLLM):
 
         async def gen():
             so_far = _SoFar()
-            options = {"include_usage": True}
-            async for raw in await self._async().chat.completions.create(
-                **asked, stream=True, stream_options=options
-            ):
+            create = self._async().chat.completions.create
+            async for raw in await create(**asked, stream=True):
                 yield so_far.add(raw)
 
         return gen()
-
-    @llm_completion_callback()
-    def complete(self, prompt, formatted=False, **kwargs):
-        raise AssertionError("a chat model is asked by its chat")
-
-    stream_complete = acomplete = astream_complete = complete
 
     def _prepare_chat_with_tools(  # noqa: PLR0917  (LlamaIndex's signature)
         self,
@@ -196,6 +205,35 @@ class _SoFar:
         return ChatResponse(message=read(self.content, self.calls), delta=text, raw=raw)
 
 
+class OpenAILike(OpenAI):
+    """As the original: its own methods bear no decorators, those they go on to do."""
+
+    context_window: int = DEFAULT_CONTEXT_WINDOW
+    is_chat_model: bool = True
+
+    @property
+    def metadata(self):
+        return LLMMetadata(
+            context_window=self.context_window,
+            num_output=self.max_tokens or -1,
+            model_name=self.model,
+            is_chat_model=self.is_chat_model,
+            is_function_calling_model=True,
+        )
+
+    def chat(self, messages, **kwargs):
+        return super().chat(messages, **kwargs)
+
+    def stream_chat(self, messages, **kwargs):
+        return super().stream_chat(messages, **kwargs)
+
+    async def achat(self, messages, **kwargs):
+        return await super().achat(messages, **kwargs)
+
+    async def astream_chat(self, messages, **kwargs):
+        return await super().astream_chat(messages, **kwargs)
+
+
 class Plain(CustomLLM):
     """An LLM that only completes prompts; it keeps what it was asked."""
 
@@ -208,7 +246,7 @@ class Plain(CustomLLM):
 
     @llm_completion_callback()
     def complete(self, prompt, formatted=False, **kwargs):
-        self.asked.append((prompt, kwargs))
+        self.asked.append((prompt, formatted))
         answer = self.answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -216,7 +254,7 @@ class Plain(CustomLLM):
 
     @llm_completion_callback()
     def stream_complete(self, prompt, formatted=False, **kwargs):
-        self.asked.append((prompt, kwargs))
+        self.asked.append((prompt, formatted))
 
         def gen():
             text = ""
@@ -253,7 +291,7 @@ class Answering(FunctionCallingLLM):
 
     @llm_chat_callback()
     async def achat(self, messages, **kwargs):
-        return unheard(self, "chat")(messages, **kwargs)
+        return undecorated(self, "chat")(messages, **kwargs)
 
     @llm_chat_callback()
     def stream_chat(self, messages, **kwargs):

@@ -33,6 +33,9 @@ PRINTS = {
     "llama_react_agent.py": [
         "6 times 7 is 42.\nopenai/gpt-5.6-luna, openai/gpt-5.6-luna",
     ],
+    "own_models.py": [
+        "Yes. (yours)\nThe house says: yes. (house)\n['house']",
+    ],
     "failover.py": [
         "Still here. primary (error) -> backup (ok)\nStill here. backup (ok)",
         "nobody: no target is ready in time",

@@ -63,6 +63,9 @@ def drill(
         bool | None, typer.Option("--streamed/--plain", help="Only one of them.")
     ] = None,
     sync: Annotated[bool | None, typer.Option("--sync/--async", help="Only one of them.")] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help='With the hint on_interrupt="restart".')
+    ] = False,
     live: Annotated[
         bool, typer.Option("--live", help="Ask the configured endpoints; that is billed.")
     ] = False,
@@ -94,6 +97,7 @@ def drill(
             requests=requests or LIVE_REQUESTS,
             concurrency=concurrency or LIVE_REQUESTS,
             most_added_p99_s=None,  # how long a real provider takes is its own affair
+            restarts=restart,
         )
         with closing(endpoints):
             results = _watched(run, rows, modes, aside)
@@ -103,7 +107,8 @@ def drill(
             if leaked is not None:
                 held = _leaks(scene, leaked, wide, aside)
             else:
-                run = Drill(scene, requests=requests or REQUESTS, concurrency=wide)
+                many = requests or REQUESTS
+                run = Drill(scene, requests=many, concurrency=wide, restarts=restart)
                 results = _watched(run, rows, modes, aside)
                 if not fault:
                     held = [*deadlines(scene, modes=modes), *cancellations(scene)]

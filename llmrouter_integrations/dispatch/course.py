@@ -161,8 +161,8 @@ class Course:
             )
         if self._repair is not None:
             target, repair = self._repair
-            self._repair = None
             if (permit := self._admit(target, now)) is not None:
+                self._repair = None
                 self._retries_left -= 1
                 return self._take_off(target, permit, now, repair)
         amend = None if self._broken is None else self._going_on(self._broken)
@@ -170,6 +170,8 @@ class Course:
             if (permit := self._admit(target, now)) is not None:
                 return self._take_off(target, permit, now, amend)
         for target in self._repeatable():
+            if self._repair is not None and target is self._repair[0]:
+                continue
             if (
                 self._ready_at[target.name] <= now
                 and (permit := self._admit(target, now)) is not None
@@ -186,12 +188,15 @@ class Course:
         for target in self._unasked():
             if target.name in self._flights:
                 continue
+            if (permit := self._admit(target, now)) is None:
+                continue
             cost_usd = (expect(target).cost_usd if expect else None) or 0.0
             if not hedge.pays(cost_usd):
+                self._state.release(permit)
                 return None
-            if (permit := self._admit(target, now)) is not None:
-                call = next(iter(self._flights.values())).call
-                return self._take_off(target, permit, now, call.amend)
+            call = next(iter(self._flights.values())).call
+            amend = None if isinstance(call.amend, Repair) else call.amend
+            return self._take_off(target, permit, now, amend)
         return None
 
     def wait(self, now: float) -> Wait | Done:
@@ -252,7 +257,8 @@ class Course:
         self._lose_others(event.now)
         target = flight.call.target
         self._flights[target.name] = flight
-        flight.first_token_s = event.now - flight.began
+        if self._plan.verify is None:  # else it was held until its end, and nobody knows
+            flight.first_token_s = event.now - flight.began
         self._state.alive(flight.permit, event.now)
         broken = self._broken
         replaced = broken is not None and not isinstance(flight.call.amend, Continue)
@@ -280,7 +286,9 @@ class Course:
             if not self._may_go_on(self._broken):
                 raise self._broken from error
         elif error.answer is not None and settlement is not None and not self._plan.strict:
-            self._at_hand = self._ledger.signed(error.answer, target, settlement)
+            at_hand = self._ledger.signed(error.answer, target, settlement)
+            if self._at_hand is None or at_hand.message.parts:
+                self._at_hand = at_hand
         self._weigh(target, error, event.now)
 
     def close(self) -> None:
@@ -293,7 +301,7 @@ class Course:
     # -- inside ----------------------------------------------------------------------------------
 
     def _admit(self, target: PlanTarget, now: float) -> Permit | None:
-        if not self._ledger.affords(target):
+        if not self._affords(target):
             return None
         permit = self._state.admit(
             target.name, target.quota_group, now, target.max_concurrency, self._ticket
@@ -301,6 +309,9 @@ class Course:
         if permit is not None and self._ticket is not None:
             self._leave_queue()
         return permit
+
+    def _affords(self, target: PlanTarget) -> bool:
+        return self._ledger.affords(target, [f.call.target for f in self._flights.values()])
 
     def _take_off(
         self, target: PlanTarget, permit: Permit, now: float, amend: Repair | Continue | None
@@ -369,7 +380,7 @@ class Course:
 
     def _weigh(self, target: PlanTarget, error: AttemptError, now: float) -> None:
         """Work out who may still be asked after an error, and when its target may be."""
-        if error.elsewhere == "no":
+        if error.elsewhere == "no" and not self._flights:
             self._end(self._blamed(error))
         if error.elsewhere != "yes":
             if error.sent:
@@ -382,6 +393,7 @@ class Course:
         if isinstance(error, RejectedAnswerError):
             if error.answer is not None and not asked_before and self._retries_left > 0:
                 self._repair = target, Repair(error.answer, error.problem)
+                self._ready_at[target.name] = now
         elif error.retry_same:
             failures = sum(a.target == target.name for a in self._ledger.attempts)
             self._ready_at[target.name] = now + self._backoff_s(error, failures)
@@ -433,7 +445,7 @@ class Course:
         snapshot = self._state.snapshot()
         found: list[_Resting] = []
         for target in (*self._unasked(), *self._repeatable()):
-            if not self._ledger.affords(target):
+            if not self._affords(target):
                 continue
             rested_at = snapshot.cooling_until(target.name, target.quota_group)
             ready_at = max(rested_at, self._ready_at.get(target.name, 0.0))
@@ -471,7 +483,7 @@ class Course:
 
     def _too_dear(self) -> str:
         """Say so if somebody could be asked but for what the request may cost."""
-        if all(map(self._ledger.affords, (*self._unasked(), *self._repeatable()))):
+        if all(map(self._affords, (*self._unasked(), *self._repeatable()))):
             return ""
         return f"a further call would cost more than is left of ${self._plan.max_cost_usd:g}"
 

@@ -246,9 +246,10 @@ class Dispatcher:
         try:
             response = self._backends[name].complete(call)
             check_tools_on_offer(plan, response)
-            verify(plan, response)
         except AttemptError as error:
             return Failed(self._clock(), error, call.adjustments, name)
+        if (rejected := verify(plan, response)) is not None:
+            return Failed(self._clock(), rejected, call.adjustments, name)
         return Answered(self._clock(), response, call.adjustments, name)
 
     async def _aask(self, request: Request, plan: Plan, step: CallTarget) -> Answered | Failed:
@@ -258,13 +259,14 @@ class Dispatcher:
             async with asyncio.timeout(allowed_s + GUARD_SLACK_S) as guard:
                 response = await self._backends[name].acomplete(call)
                 check_tools_on_offer(plan, response)
-                await averify(plan, response)
         except AttemptError as error:
             return Failed(self._clock(), error, call.adjustments, name)
         except TimeoutError:
             if not guard.expired():
                 raise
             return Failed(self._clock(), cut_off(allowed_s, "total"), call.adjustments, name)
+        if (rejected := await averify(plan, response)) is not None:
+            return Failed(self._clock(), rejected, call.adjustments, name)
         return Answered(self._clock(), response, call.adjustments, name)
 
     def _stream(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -55,29 +56,33 @@ def check_tools_on_offer(plan: Plan, response: Response) -> None:
             raise _hallucinated(call.name, response)
 
 
-def verify(plan: Plan, response: Response) -> None:
+def verify(plan: Plan, response: Response) -> RejectedAnswerError | None:
     """Check an answer as its caller asked to.
 
+    Returns:
+        The error that it does not hold, not raised: what the check itself raises is its caller's,
+        and of no target.
+
     Raises:
-        RejectedAnswerError: It does not hold.
         ConfigurationError: The check is a coroutine function, and this is no async call.
     """
     if plan.verify is None:
-        return
+        return None
     problem = settle_verdict(plan.verify(response))
-    if problem is not None:
-        raise RejectedAnswerError(problem, answer=response)
+    return None if problem is None else RejectedAnswerError(problem, answer=response)
 
 
-async def averify(plan: Plan, response: Response) -> None:
+async def averify(plan: Plan, response: Response) -> RejectedAnswerError | None:
     """Check an answer as its caller asked to; as :func:`verify`, and async checks too."""
     if plan.verify is None:
-        return
-    problem = plan.verify(response)
+        return None
+    if plan.strict:  # a caller's own check may take its time, and may use this router
+        problem = await asyncio.to_thread(plan.verify, response)
+    else:
+        problem = plan.verify(response)
     if inspect.isawaitable(problem):
         problem = await problem
-    if problem is not None:
-        raise RejectedAnswerError(problem, answer=response)
+    return None if problem is None else RejectedAnswerError(problem, answer=response)
 
 
 class Incoming:
@@ -121,8 +126,10 @@ class Incoming:
         self.handed_on = False
         self._hold = plan.verify is not None
         self._calls_wait = plan.on_interrupt != "raise"
-        self.flows = not self._calls_wait and not isinstance(amend, Continue)
         self._names = plan.tool_names
+        self.flows = (
+            not self._calls_wait and self._names is None and not isinstance(amend, Continue)
+        )
         self._hallucinated: str | None = None
         self._text_at: int | None = None
         self._blank = ""
@@ -140,18 +147,26 @@ class Incoming:
         self.held.append(chunk)
         if self._hold or not chunk.has_content:
             return False
+        if self._is_hallucinated(chunk):
+            self._hold = True
+            return False
+        return True
+
+    def _is_hallucinated(self, chunk: Chunk) -> bool:
         if self._names is not None:
             for delta in chunk.deltas:
                 if type(delta) is ToolCallDelta and delta.name and delta.name not in self._names:
-                    self._hallucinated, self._hold = delta.name, True
-                    return False
-        return True
+                    self._hallucinated = self._hallucinated or delta.name
+                    return True
+        return False
 
     def passes(self, chunk: Chunk) -> Chunk | None:
         """Take a chunk of a committed stream; give it back if it is to be handed on now."""
         if self._text_at is not None:
             chunk = self._fitted(chunk, self._text_at)
         self.builder.add(chunk)
+        if self._is_hallucinated(chunk) and not self._calls_wait:
+            raise _hallucinated(self._hallucinated or "", self.builder.response())
         if self._calls_wait and (self.held or _calls(chunk)):
             self.held.append(chunk)
             return None
@@ -171,7 +186,7 @@ class Incoming:
 
         Raises:
             TruncatedAnswerError: It has no end.
-            MalformedToolCallError: It began by calling a tool that is not there.
+            MalformedToolCallError: It calls a tool that is not there.
         """
         if self.builder.finish_reason is None:
             raise TruncatedAnswerError("the stream ended without a finish reason")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from llmrouter_integrations.messages import Attempt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llmrouter_integrations.dispatch.plan import Plan, PlanTarget, Settle, Settlement
     from llmrouter_integrations.dispatch.steps import Answered, Broke, Failed
     from llmrouter_integrations.messages import Response
@@ -111,12 +113,18 @@ class Ledger:
             )
         )
 
-    def affords(self, target: PlanTarget) -> bool:
-        """Whether another call keeps to what the request may cost in all."""
+    def affords(self, target: PlanTarget, in_flight: Sequence[PlanTarget] = ()) -> bool:
+        """Whether another call keeps to what the request may cost in all.
+
+        Args:
+            target: Whom it would ask.
+            in_flight: Whom calls under way ask.
+        """
         most_usd, expect = self._plan.max_cost_usd, self._plan.expect
-        if most_usd is None or expect is None or not self.attempts:
+        if most_usd is None or expect is None or not (self.attempts or in_flight):
             return True
-        return self.spent_usd + (expect(target).cost_usd or 0.0) <= most_usd
+        expected_usd = sum([expect(t).cost_usd or 0.0 for t in (target, *in_flight)])
+        return self.spent_usd + expected_usd <= most_usd
 
     def signed(self, response: Response, target: PlanTarget, settlement: Settlement) -> Response:
         """Say in an answer who gave it and what it took."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.dispatch.incoming import Incoming
     from llmrouter_integrations.dispatch.plan import Plan
     from llmrouter_integrations.errors import TimeoutPhase
-    from llmrouter_integrations.messages import Chunk
+    from llmrouter_integrations.messages import Chunk, Response
 
 __all__ = ["GUARD_SLACK_S", "AsyncOpenedStream", "OpenedStream", "cut_off"]
 
@@ -78,14 +78,17 @@ class OpenedStream(_Opened):
     def open(self) -> Committed | Failed | Broke:
         """Read until the stream can be committed to."""
         incoming = self.incoming
+        whole: Response | None = None
         try:
             for chunk in self._chunks:
                 if incoming.opens(chunk):
                     break
             else:
-                verify(self._plan, incoming.finish())
+                whole = incoming.finish()
         except AttemptError as error:
             return self._failed(error)
+        if whole is not None and (rejected := verify(self._plan, whole)) is not None:
+            return self._failed(rejected)
         return self._committed()
 
     def relay(self) -> Generator[Chunk, None, Answered | Broke | Failed]:
@@ -136,6 +139,7 @@ class AsyncOpenedStream(_Opened):
     async def open(self) -> Committed | Failed | Broke:
         """Read until the stream can be committed to."""
         incoming, limits = self.incoming, self._call.limits
+        whole: Response | None = None
         # a stream that must pass a check is committed to at its end
         held = self._plan.verify is not None
         allowed_s = limits.total_s if held else limits.first_token_s
@@ -145,13 +149,15 @@ class AsyncOpenedStream(_Opened):
                     if incoming.opens(chunk):
                         break
                 else:
-                    await averify(self._plan, incoming.finish())
+                    whole = incoming.finish()
         except AttemptError as error:
             return self._failed(error)
         except TimeoutError:
             if not guard.expired():
                 raise
             return self._failed(cut_off(allowed_s, "total" if held else "first_token"))
+        if whole is not None and (rejected := await averify(self._plan, whole)) is not None:
+            return self._failed(rejected)
         return self._committed()
 
     async def relay(self) -> AsyncGenerator[Chunk]:

@@ -45,7 +45,9 @@ def call_limits(plan: Plan, left_s: float, share_s: float, *, streamed: bool) ->
     """
     first_s = plan.first_token_timeout_s
     if streamed:
-        return Limits(left_s, min(first_s, share_s), plan.idle_timeout_s)
+        # one that is held until its end leaves time for the next, as a whole answer does
+        total_s = left_s if plan.verify is None else share_s
+        return Limits(total_s, min(first_s, share_s), plan.idle_timeout_s)
     if share_s < left_s:
         share_s = min(share_s, first_s + TIMES_EXPECTED * plan.expected_s)
     return Limits(share_s, share_s, plan.idle_timeout_s)

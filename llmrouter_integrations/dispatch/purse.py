@@ -33,9 +33,8 @@ class Purse:
     def earn(self, usd: float) -> None:
         """Take note of a request that may be hedged, and of its expected cost in dollars."""
         with self._lock:
-            self._average_usd += _EWMA_WEIGHT * (usd - self._average_usd)
-            if self._average_usd <= 0.0:
-                self._average_usd = usd
+            before_usd = self._average_usd or usd
+            self._average_usd = before_usd + _EWMA_WEIGHT * (usd - before_usd)
             self._credit = min(MOST_CREDIT, self._credit + self._share)
 
     def pays(self, usd: float) -> bool:

@@ -220,7 +220,8 @@ class _Account:
         likely = [i for i, form in enumerate(meant) if kinds & _allowed(form)]
         if not likely:
             allowed = [kind for kind in _KINDS if any(kind in _allowed(form) for form in meant)]
-            yield f"{name} must be {_kinds(allowed)}, got {shown(value)}"
+            asked = f"must be {_kinds(allowed)}" if allowed else "fits none of its forms"
+            yield f"{name} {asked}, got {shown(value)}"
             return
         tag, tags = self._tag([meant[index] for index in likely], value)
         if tag is not None:

@@ -87,7 +87,9 @@ class Heard:
         return tuple(getattr(told, "attempts", ()))
 
     def take(self, chunk: Chunk) -> None:
-        """Take one chunk of a stream, as an application does."""
+        """Take one chunk of a stream, as an application does that asked for restarts."""
+        if chunk.instead_of is not None:
+            self.text = ""
         self.text += chunk.text
         if chunk.response is not None:
             self.response = chunk.response

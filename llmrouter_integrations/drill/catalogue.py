@@ -50,6 +50,8 @@ class Meaning:
         rest_s: For how many seconds at least.
         then: What becomes of the request.
         again: Whether the same target may be asked again, where nobody else can be.
+        better_than_none: Whether the answer at fault is given where nobody gives a better one, as
+            the model alone would have given it.
     """
 
     error: str
@@ -58,6 +60,7 @@ class Meaning:
     rest_s: float = 0.0
     then: Then = "elsewhere"
     again: bool = False
+    better_than_none: bool = False
 
 
 @dataclass(frozen=True)

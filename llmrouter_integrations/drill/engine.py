@@ -16,6 +16,7 @@ from llmrouter_integrations.drill.results import (
     Result,
     Spread,
 )
+from llmrouter_integrations.errors import ConfigurationError, NoCandidateError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from llmrouter_integrations.routing.target import Target
 
 __all__ = ["Drill"]
-
-OUT_OF_OPTIONS_S = 1.0
-"""The deadline of requests that nobody can answer: no longer than the first rest of a target, so
-that they end rather than wait."""
 
 _TOLD_AT_MOST = 300
 """Characters of a request that came to something else."""
@@ -48,6 +45,9 @@ class Drill:
         concurrency: Most of them under way at once.
         most_added_p99_s: What a fault that shows at once may add to the slowest hundredth of the
             requests, in seconds; None: anything, as on a machine too busy to tell.
+        hopeless_s: The deadline of requests that nobody can answer, in seconds.
+        restarts: Whether the hint ``on_interrupt="restart"`` goes with every request: then a stream
+            that breaks is answered by whoever can, too.
     """
 
     def __init__(
@@ -57,11 +57,15 @@ class Drill:
         requests: int = 200,
         concurrency: int = 20,
         most_added_p99_s: float | None = MOST_ADDED_P99_S,
+        hopeless_s: float = 1.0,
+        restarts: bool = False,
     ) -> None:
         self._scene = scene
         self._requests = requests
         self._concurrency = concurrency
         self._most_added_p99_s = most_added_p99_s
+        self._hopeless_s = hopeless_s
+        self._restarts = restarts
         self._healthy: dict[tuple[Mode, Ask], Spread] = {}
 
     def run(self, rows: Iterable[FaultRow], modes: Sequence[Mode] = MODES) -> Iterator[Result]:
@@ -71,7 +75,10 @@ class Drill:
                 yield self._drilled(row, mode)
 
     def _drilled(self, row: FaultRow, mode: Mode) -> Result:
-        faulty = self._faulty(row)
+        try:
+            faulty = self._faulty(row)
+        except NoCandidateError as error:
+            return Result(row.name, mode.name, skipped=str(error))
         names = tuple(target.name for target in faulty)
         if why := self._scene.refuses(row, names, streamed=mode.streamed):
             return Result(row.name, mode.name, names, skipped=why)
@@ -91,19 +98,14 @@ class Drill:
         with Caller(self._scene.router(row, names), mode, self._concurrency) as caller:
             # all at once, so that what rests goes to rest, however many failures that takes
             opening = caller.ask(self._asked(row, 0, max(self._concurrency, row.meaning.after)))
-            until_then = self._scene.calls()
+            until_then = Counter(self._scene.calls())
             main = caller.ask(self._asked(row, len(opening), self._requests))
             received = Counter(self._scene.calls())
         heard = opening + main
         judged = [(self._scene.judged(h, row), h) for h in heard]
-        told = Counter(a.target for h in heard for a in h.attempts)
-        told_after = Counter(a.target for h in main for a in h.attempts)
-        received_after = received - Counter(until_then)
-        calls = {name: max(told[name], received[name]) for name in told | received}
-        after = {
-            name: max(told_after[name], received_after[name])
-            for name in told_after | received_after
-        }
+        told = _told(heard)
+        # what never arrived only the router can tell of; what it does not tell, whom it asked
+        after = _told(main) | (received - until_then)
         spread = Spread.of([h.duration_s for h in heard])
         tokens = [
             tokens_of(h.text)
@@ -117,14 +119,14 @@ class Drill:
             tuple(sorted(names)),
             requests=len(heard),
             outcomes=Counter(outcome for outcome, _ in judged),
-            calls=sum(calls.values()),
-            calls_after=sum(after.values()) / len(main) if rests else None,
-            faulty_calls_after=sum(after.get(n, 0) for n in names) / len(main) if rests else None,
+            calls=(told | received).total(),
+            calls_after=after.total() / len(main) if rests else None,
+            faulty_calls_after=sum(after[name] for name in names) / len(main) if rests else None,
             added_p50_s=spread.p50_s - healthy.p50_s,
             added_p99_s=spread.p99_s - healthy.p99_s,
             duplicated=sum(t.duplicated for t in tokens),
             lost=sum(t.lost for t in tokens),
-            unreported=sum((received - told).values()),
+            unreported=(received - told).total(),
         )
         complaints = self._complaints(
             result,
@@ -155,13 +157,13 @@ class Drill:
                 told = f"{counted[outcome]} {outcome}, not {' or '.join(expected)}"
                 yield told + _example(judged, (outcome,))
         if expected == ("failed",):
+            if row.meaning.then == "given up" and result.calls > result.requests:
+                yield "others were asked what nobody could have answered"
             return
-        # one probe is always due: on few requests it is more than the share allowed
-        spare = max(1.0, (MOST_CALLS - 1) * after)
-        if result.calls_after is not None and result.calls_after * after > after + spare:
+        probe = 1 / after  # is always due: on few requests it is more than the share allowed
+        if (result.calls_after or 0) > max(MOST_CALLS, 1 + probe):
             yield f"{result.calls_after:.2f} calls a request after the breaker opened"
-        spare = max(1.0, MOST_CALLS_TO_FAULTY * after)
-        if result.faulty_calls_after is not None and result.faulty_calls_after * after > spare:
+        if (result.faulty_calls_after or 0) > max(MOST_CALLS_TO_FAULTY, probe):
             yield f"{result.faulty_calls_after:.2f} of them to what had failed"
         most_s = self._most_added_p99_s
         if most_s is not None and row.kind != "time" and result.added_p99_s > most_s:
@@ -184,7 +186,7 @@ class Drill:
             and (then != "another model" or (target.provider, target.model) not in models)
             and (then != "a larger window" or (target.context_window or window + 1) > window)
         ]
-        if row.interrupts(streamed=mode.streamed):
+        if row.interrupts(streamed=mode.streamed) and not (self._restarts and able):
             return ("interrupted", "whole") if able else ("interrupted", "failed")
         return ("whole",) if able else ("failed",)
 
@@ -197,12 +199,15 @@ class Drill:
             return result
         router = self._scene.router(row, everyone)
         with Caller(router, mode, self._concurrency) as caller:
-            asked = self._asked(row, 0, self._concurrency, timeout_s=OUT_OF_OPTIONS_S)
+            asked = self._asked(row, 0, self._concurrency, timeout_s=self._hopeless_s)
             heard = caller.ask(asked)
-            received = sum(self._scene.calls().values())
+            received = Counter(self._scene.calls())
         most = max(len(h.attempts) for h in heard)
         allowed = len(everyone) + router.config.max_retries
+        untold = (received - _told(heard)).total()
         complaints = list(result.complaints)
+        if row.meaning.better_than_none:
+            heard = [h for h in heard if h.response is None]
         answered = sum(h.response is not None for h in heard)
         if answered:
             complaints.append(f"{answered} answers while all targets failed")
@@ -211,9 +216,8 @@ class Drill:
             complaints.append(f"while all targets failed{_example(judged, NEVER)}")
         if most > allowed:
             complaints.append(f"{most} calls for one request while all targets failed")
-        told = sum(len(h.attempts) for h in heard)
-        if received > told:
-            complaints.append(f"{received - told} calls untold while all targets failed")
+        if untold:
+            complaints.append(f"{untold} calls untold while all targets failed")
         return replace(result, calls_when_all_fail=most, complaints=tuple(complaints))
 
     # -- both ------------------------------------------------------------------------------
@@ -234,6 +238,8 @@ class Drill:
             with Caller(self._scene.router(None, ()), mode, self._concurrency) as caller:
                 caller.ask(self._asked(row, 0, self._concurrency))
                 heard = caller.ask(self._asked(row, self._concurrency, self._requests))
+            if all(h.error is not None for h in heard):
+                raise ConfigurationError(f"nobody answers where nothing is wrong: {heard[0].error}")
             known = Spread.of([h.duration_s for h in heard])
             self._healthy[mode, row.ask] = known
         return known
@@ -241,10 +247,17 @@ class Drill:
     def _asked(self, row: FaultRow, first: int, count: int, **hints: object) -> list[Asked]:
         if row.checked:
             hints["verify"] = row.checked
+        if self._restarts:
+            hints["on_interrupt"] = "restart"
         return [
             Asked(self._scene.prompt(number), number, row.ask, hints)
             for number in range(first, first + count)
         ]
+
+
+def _told(heard: Iterable[Heard]) -> Counter[str]:
+    """Count the calls to each target that the answers and errors tell of."""
+    return Counter(attempt.target for h in heard for attempt in h.attempts)
 
 
 def _example(judged: Iterable[tuple[Outcome, Heard]], outcomes: Container[Outcome]) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmrouter_integrations.drill.calling import MODES, Asked, Caller
 from llmrouter_integrations.drill.results import Guarantee
 from llmrouter_integrations.drill.rows import chosen
+from llmrouter_integrations.messages import EMPTY_MAP
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 
     from llmrouter_integrations.drill.calling import Mode
     from llmrouter_integrations.drill.scene import SimulatedScene
@@ -24,42 +25,70 @@ MOST_OVERRUN_S = 0.1
 MOST_UNTIL_CLOSED_S = 0.2
 """How long after it is abandoned a request's connection may be open, in seconds."""
 
-_DEADLINE_S = 0.6
-_HINTS: dict[str, Any] = {"timeout_s": _DEADLINE_S, "first_token_timeout_s": _DEADLINE_S / 2}
+_TRIES = 3
+"""How often a deadline may be missed before it is the router's fault, not that of a machine that
+was busy elsewhere."""
 _POLL_S = 0.002
+_FIRST_CONTENT_S = 0.05
+"""What first content may take to arrive that is sent at once."""
+_SAME_COUNTS = 25
+"""So many equal counts in a row, 50 ms of them, and nothing is closing any more."""
 
-_WHILE: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
-    ("silence", "first-byte-timeout", {}, {}),
-    ("keep-alives", "first-token-timeout", {}, {}),
-    ("a trickle", "total-timeout", {}, {}),
-    ("no connection", "connect-timeout", {}, {}),
-    ("waiting for a place", "first-byte-timeout", {}, {"max_concurrency": 1}),
-    ("a race", "first-byte-timeout", {"hedge": True}, {}),
+
+class _While(NamedTuple):
+    """What goes on while a deadline passes: the fault of all targets, and how they are asked."""
+
+    name: str
+    fault: str
+    hints: Mapping[str, Any] = EMPTY_MAP
+    fields: Mapping[str, Any] = EMPTY_MAP
+    settings: Mapping[str, Any] = EMPTY_MAP
+
+
+_WHILE = (
+    _While("silence", "first-byte-timeout"),
+    _While("keep-alives", "first-token-timeout"),
+    _While("a trickle", "total-timeout"),
+    _While("no connection", "connect-timeout"),
+    _While("a wait for a place", "first-byte-timeout", fields={"max_concurrency": 1}),
+    _While(
+        "a race",
+        "total-timeout",
+        hints={"hedge": True},
+        settings={"hedge_after": 0.05, "hedge_share": 1.0},
+    ),
 )
-"""While what a deadline passes, the fault of all targets, further hints, and fields of targets."""
 
 
 def deadlines(
-    scene: SimulatedScene, *, concurrency: int = 10, modes: Sequence[Mode] = MODES
+    scene: SimulatedScene,
+    *,
+    concurrency: int = 10,
+    modes: Sequence[Mode] = MODES,
+    deadline_s: float = 0.6,
 ) -> Iterator[Guarantee]:
     """Let requests run into their deadline in every way there is, and see when they end."""
+    times = {"timeout_s": deadline_s, "first_token_timeout_s": deadline_s / 2}
     everyone = [target.name for target in scene.targets]
-    for name, fault, hints, fields in _WHILE:
-        (row,) = chosen([fault])
+    for going_on in _WHILE:
+        (row,) = chosen([going_on.fault])
         for mode in modes:
             if scene.refuses(row, everyone, streamed=mode.streamed):
                 continue
-            router = scene.router(row, everyone, fields=fields)
+            router = scene.router(row, everyone, fields=going_on.fields, settings=going_on.settings)
             asked = [
-                Asked(scene.prompt(number), number, hints={**_HINTS, **hints})
+                Asked(scene.prompt(number), number, hints={**times, **going_on.hints})
                 for number in range(concurrency)
             ]
-            with Caller(router, mode, concurrency) as caller:
-                heard = caller.ask(asked)
-            over_s = max(h.duration_s for h in heard) - _DEADLINE_S
+            for _ in range(_TRIES):
+                with Caller(router, mode, concurrency) as caller:
+                    heard = caller.ask(asked)
+                over_s = max(h.duration_s for h in heard) - deadline_s
+                if over_s <= MOST_OVERRUN_S:
+                    break
             answered = sum(h.response is not None for h in heard)
             yield Guarantee(
-                f"ends at its deadline, during {name}",
+                f"ends at its deadline, during {going_on.name}",
                 mode.name,
                 over_s,
                 MOST_OVERRUN_S,
@@ -78,12 +107,12 @@ def cancellations(scene: SimulatedScene, *, concurrency: int = 10) -> Iterator[G
     ):
         (row,) = chosen([fault])
         router = scene.router(row, everyone)
-        before = scene.connections()
+        before = _connections_at_rest(scene)
         took_s = asyncio.run(_closing(scene, router, left, concurrency, before))
         yield Guarantee("leaves no connection", name, took_s, MOST_UNTIL_CLOSED_S, "s")
     (row,) = chosen(["idle-timeout"])
     router = scene.router(row, everyone)
-    before = scene.connections()
+    before = _connections_at_rest(scene)
     streams = [router.stream(scene.prompt(number)) for number in range(concurrency)]
     for stream in streams:
         next(stream)
@@ -98,6 +127,16 @@ def cancellations(scene: SimulatedScene, *, concurrency: int = 10) -> Iterator[G
     )
 
 
+def _connections_at_rest(scene: SimulatedScene) -> int:
+    """Count the connections, once those of earlier requests have closed."""
+    same, count = 0, scene.connections()
+    while same < _SAME_COUNTS:
+        time.sleep(_POLL_S)
+        before, count = count, scene.connections()
+        same = same + 1 if count == before else 0
+    return count
+
+
 async def _closing(
     scene: SimulatedScene,
     router: Router,
@@ -110,8 +149,9 @@ async def _closing(
         asyncio.ensure_future(ask(router, scene.prompt(number))) for number in range(concurrency)
     ]
     async with asyncio.timeout(5):
-        while scene.connections() < before + concurrency:  # noqa: ASYNC110  (another process counts)
+        while sum(scene.calls().values()) < concurrency:  # noqa: ASYNC110  (another process counts)
             await asyncio.sleep(_POLL_S)
+    await asyncio.sleep(_FIRST_CONTENT_S)
     began = time.perf_counter()
     for task in tasks:
         task.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -180,13 +181,15 @@ class _Onward(httpx.BaseTransport, httpx.AsyncBaseTransport):
         carriers = Carriers(async_backend(config.http), config.verify, True, 1000)
         self._proxies = Proxies(config.proxy, trust_env=True)
         self._sync = carriers.for_sync
+        self._lock = Lock()
         self._by_proxy: dict[httpx.Proxy | None, httpx.BaseTransport] = {}
         self._per_loop = PerLoop(partial(LoopConnections, carriers))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         proxy = self._proxies.for_url(request.url)
-        if proxy not in self._by_proxy:
-            self._by_proxy[proxy] = self._sync(proxy)
+        with self._lock:  # threads that come first together share one pool
+            if proxy not in self._by_proxy:
+                self._by_proxy[proxy] = self._sync(proxy)
         return self._by_proxy[proxy].handle_request(request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

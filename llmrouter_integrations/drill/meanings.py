@@ -15,6 +15,7 @@ __all__ = [
     "KEY",
     "LATE",
     "MALFORMED",
+    "NOT_OFFERED",
     "OVERFLOW",
     "OVERLOAD",
     "QUOTA",
@@ -45,8 +46,9 @@ OVERLOAD = Meaning("OverloadedError", "target", after=1, again=True)
 SERVER = Meaning("ServerError", "target", after=3, again=True)
 VIOLATION = Meaning("ProtocolViolationError", "target", after=3, again=True)
 TRUNCATED = Meaning("TruncatedAnswerError", "target", after=3, again=True)
-EMPTY = Meaning("EmptyAnswerError", "target", after=8, again=True)
+EMPTY = Meaning("EmptyAnswerError", "target", after=8, again=True, better_than_none=True)
 MALFORMED = Meaning("MalformedToolCallError", "target", after=8, again=True)
+NOT_OFFERED = replace(MALFORMED, better_than_none=True)
 REJECTED = Meaning("RejectedAnswerError", "nothing", again=True)
 INVALID = Meaning("InvalidRequestError", then="given up")
 UNSUPPORTED = Meaning("UnsupportedParameterError", then="another model")

@@ -70,6 +70,8 @@ def _sections() -> Iterator[str]:
 def _line(row: FaultRow) -> str:
     meaning = row.meaning
     then: str = "the answer stands" if meaning.then == "answered" else meaning.then
+    if meaning.better_than_none:
+        then += "; where nobody does better, it stands"
     if row.after_content:
         then += "; of a stream: `StreamInterrupted`"
     if len(row.ways) > 1:

@@ -60,9 +60,10 @@ class RemoteStage:
         url: str = self._told("url", provider, place)
         return url
 
-    def play(self, fault: str, faulty: Iterable[int], way: int | None = None) -> None:
-        """Say what happens from now on, and count calls anew."""
-        self._told("play", fault, list(faulty), way)
+    def play(self, fault: str, faulty: Iterable[int], way: int | None = None) -> int:
+        """Say what happens from now on, and count calls anew; gives the number of this play."""
+        play: int = self._told("play", fault, list(faulty), way)
+        return play
 
     def calls(self) -> dict[int, int]:
         """Count the calls that each target received."""

@@ -153,6 +153,7 @@ class SimulatedScene:
         *,
         way: int | None = None,
         fields: Mapping[str, Any] = EMPTY_MAP,
+        settings: Mapping[str, Any] = EMPTY_MAP,
     ) -> Router:
         """Give a router that knows of nothing yet, over targets to which this happens.
 
@@ -161,15 +162,18 @@ class SimulatedScene:
             faulty: Names of the targets that it happens to.
             way: Which of its ways; None: one after the other.
             fields: Fields that all targets have besides.
+            settings: Further settings of the configuration.
         """
         name = row.name if row is not None else ""
-        self._stage.play(name, [self._parts[target].number for target in faulty], way)
+        play = self._stage.play(name, [self._parts[target].number for target in faulty], way)
         place = row.way if row is not None and isinstance(row.way, str) else ""
         models = tuple(
-            part.played(self._stage.url(part.provider, place if target in faulty else ""), fields)
+            part.played(
+                self._stage.url(part.provider, place if target in faulty else ""), play, fields
+            )
             for target, part in self._parts.items()
         )
-        config = self._config.model_copy(update={"models": models})
+        config = self._config.model_copy(update={**settings, "models": models})
         return Router(config=config, transport=self._transport, env={})
 
     def calls(self) -> Mapping[str, int]:
@@ -217,12 +221,12 @@ class _Part:
             target.quota_group or quota_group(provider, target.base_url, key),
         )
 
-    def played(self, base_url: str, fields: Mapping[str, Any]) -> TargetConfig:
+    def played(self, base_url: str, play: int, fields: Mapping[str, Any]) -> TargetConfig:
         """Give the target as it is played: as configured, but for its address and its key."""
         return self.target.model_copy(
             update={
                 "base_url": base_url,
-                "api_key": SecretStr(key_of(self.number)),
+                "api_key": SecretStr(key_of(self.number, play)),
                 "api_key_env": None,
                 "headers": {},
                 "protocol": self.protocol,

@@ -33,9 +33,15 @@ _QUEUE = 4
 _ROWS = {row.name: row for row in FAULTS}
 
 
-def key_of(target: int) -> str:
-    """Give the API key by which a stage knows a target."""
-    return f"{_KEY}{target}"
+def key_of(target: int, play: int = 0) -> str:
+    """Give the API key by which a stage knows a target.
+
+    Args:
+        target: Its number.
+        play: What :meth:`Stage.play` gave: calls of earlier plays that arrive late are not counted.
+            0: whichever is on.
+    """
+    return f"{_KEY}{target}.{play}"
 
 
 def name_of(target: int) -> str:
@@ -52,6 +58,7 @@ class Stage:
         self._ways: tuple[Way, ...] = ()
         self._faulty: frozenset[int] = frozenset()
         self._calls: Counter[int] = Counter()
+        self._play = 0
 
     # -- life ------------------------------------------------------------------------------
 
@@ -93,8 +100,8 @@ class Stage:
             url = url._replace(netloc=f"127.0.0.1:{self._silent_port()}")
         return url.geturl()
 
-    def play(self, fault: str, faulty: Iterable[int], way: int | None = None) -> None:
-        """Say what happens from now on, and count calls anew.
+    def play(self, fault: str, faulty: Iterable[int], way: int | None = None) -> int:
+        """Say what happens from now on, and count calls anew; gives the number of this play.
 
         Args:
             fault: A name of the catalogue; empty: nothing.
@@ -107,6 +114,8 @@ class Stage:
         self._calls.clear()
         self._simulator.reset()
         self._simulator.default(self._step)
+        self._play += 1
+        return self._play
 
     def calls(self) -> dict[int, int]:
         """Count the calls that each target received."""
@@ -119,8 +128,9 @@ class Stage:
     # -- answering (on the simulator's thread) ---------------------------------------------
 
     def _step(self, request: SimRequest) -> Reply | Fault:
-        target, number = _target_of(request), number_of(request)
-        self._calls[target] += 1
+        (target, play), number = _called(request), number_of(request)
+        if play in (0, self._play):
+            self._calls[target] += 1
         good = whole_reply(name_of(target), number, ask_of(request), form_of(request))
         if target not in self._faulty or not self._ways:
             return good
@@ -148,9 +158,11 @@ class Stage:
         return port
 
 
-def _target_of(request: SimRequest) -> int:
+def _called(request: SimRequest) -> tuple[int, int]:
+    """Give the target that is called, and in which play."""
     for header in _KEY_HEADERS:
-        key = request.headers.get(header, "").rpartition(_KEY)[2]
-        if key.isdigit():
-            return int(key)
+        _, found, said = request.headers.get(header, "").rpartition(_KEY)
+        if found:
+            target, _, play = said.partition(".")
+            return int(target), int(play)
     raise LookupError("a request without a key of the drill's")

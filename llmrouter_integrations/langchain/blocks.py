@@ -27,6 +27,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     ToolResultPart,
 )
+from llmrouter_integrations.wire.openai_responses_output import item_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -180,6 +181,8 @@ def _text(block: Mapping[str, Any], issuer: str | None) -> Part:
         return TextPart(text)
     cited = block.get("annotations") or block.get("citations") or ()
     marks = _marks(block, issuer, "gemini")
+    if marks and block.get("phase"):
+        marks["item_id"] = item_id_of({"id": marks["item_id"], "phase": block["phase"]})
     return TextPart(
         text,
         citations=tuple([citation_from(c) for c in cited]) if isinstance(cited, list) else (),
@@ -195,7 +198,7 @@ def _reasoning(block: Mapping[str, Any], issuer: str | None) -> Part | tuple[Par
         issuer = issuer or "openai"
     marks = _marks(block, issuer)
     redacted = bool((block.get("extras") or EMPTY_MAP).get("redacted"))
-    if not (said or marks.get("signature")):
+    if not (said or marks.get("signature") or marks.get("item_id")):
         return ()
     return ReasoningPart(said or "", redacted=redacted, **marks)
 

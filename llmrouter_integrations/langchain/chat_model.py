@@ -7,9 +7,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar, cast
+from uuid import uuid4
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput
@@ -31,7 +31,7 @@ from llmrouter_integrations.langchain.with_router import ModelWithRouter
 from llmrouter_integrations.messages import Chunk, Request
 from llmrouter_integrations.router import Router
 from llmrouter_integrations.routing.features import estimate_tokens, read_features
-from llmrouter_integrations.settings import read_param
+from llmrouter_integrations.settings import read_param, with_stated
 
 __all__ = ["RoutedChatModel"]
 
@@ -112,11 +112,7 @@ class RoutedChatModel(ModelWithRouter):
         """Part a call's kwargs into what is asked, how to route it, and how to write the answer."""
         form: Form = kwargs.pop(FORM, "blocks" if self.output_version == "v1" else "text")
         hints = kwargs.pop(KWARG, EMPTY).over(_default_hints(self.prefer, self.timeout))
-        model = kwargs.pop("model", None)
-        timeout = kwargs.pop("timeout", None)
-        if model is not None or timeout is not None:
-            said = {"models": (model,) if model else None, "timeout_s": timeout}
-            hints = replace(hints, **{k: v for k, v in said.items() if v is not None})
+        hints = with_stated(hints, kwargs.pop("model", None), kwargs.pop("timeout", None))
         kwargs.pop("stream", None)  # LangChain's own switch
         params = {name: said for name in _PARAMS if (said := getattr(self, name)) is not None}
         if stop is not None:
@@ -305,11 +301,14 @@ class RoutedChatModel(ModelWithRouter):
         hints = kwargs.pop(KWARG, None)
         kwargs.pop(FORM, None)
         if hints is not None:
-            kwargs["hints"] = hints.as_dict()
+            kwargs["hints"] = hints.as_plain()
         return {**self.asdict(), "stop": self.stop if stop is None else stop, **kwargs}
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """Make the cache key: what is asked and of whom, not who asks and how long they wait."""
+        said = kwargs.get(KWARG)
+        if said is not None and any(callable(check) for check in said.verify or ()):
+            return uuid4().hex  # a callable has no name to know it by: such answers are not shared
         params = self._get_invocation_params(stop, **kwargs)
         params.pop("timeout", None)
         said = params.pop("hints", {})

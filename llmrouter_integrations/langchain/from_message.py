@@ -88,12 +88,18 @@ class StreamReader:
         self._indices: dict[tuple[str, Any], int] = {}
         self._text_calls: set[int] = set()
         self._calls: dict[str, int] = {}
+        self._phases: dict[int, str] = {}
         self._usage: UsageMetadata | None = None
         self._raw: str | None = None
         self._metadata: dict[str, Any] = {}
         self._id: str | None = None
         self._came: list[AIMessageChunk] = []
         self._has_more = False
+
+    @property
+    def has_reason(self) -> bool:
+        """Whether the model has told why the answer ended: only its usage may still come."""
+        return self._raw is not None
 
     def read(self, message: AIMessage) -> tuple[Delta, ...]:
         """Give what a chunk adds to the answer; what is said of the whole of it comes at the end.
@@ -163,10 +169,11 @@ class StreamReader:
 
     def _part(self, part: Part, key: tuple[str, Any], deltas: list[Delta]) -> None:
         if isinstance(part, TextPart):
-            if part.text or part.citations or part.signature:
+            if part.text or part.citations or part.signature or part.item_id:
                 at = self._index(*key)
+                item_id = self._with_phase(part.item_id, at)
                 deltas.append(
-                    TextDelta(part.text, at, part.citations, part.signature, issuer=part.issuer)
+                    TextDelta(part.text, at, part.citations, part.signature, item_id, part.issuer)
                 )
         elif isinstance(part, ReasoningPart):
             deltas.append(
@@ -223,6 +230,14 @@ class StreamReader:
                     deltas.append(ToolCallDelta(at, None, None, "", *marks))
             elif not isinstance(part, TextPart | ReasoningPart | RefusalPart):
                 deltas.append(PartDelta(part, self._index("late", len(deltas))))
+
+    def _with_phase(self, item_id: str | None, at: int) -> str | None:
+        """Keep a text's phase before its id, which comes apart from it and later."""
+        if item_id is None:
+            return None
+        phase, _, bare = item_id.rpartition("/")
+        phase = self._phases[at] = phase or self._phases.get(at, "")
+        return f"{phase}/{bare}" if phase else bare
 
     def _index(self, kind: str, key: Any) -> int:
         return self._indices.setdefault((kind, key), len(self._indices))

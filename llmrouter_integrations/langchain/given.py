@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
 
-from llmrouter_integrations.settings import backend_name
+from llmrouter_integrations.settings import backend_name, check_instance
+from llmrouter_integrations.wrapping.withheld import digest_of_withheld, without_secrets
 
 if TYPE_CHECKING:
     from llmrouter_integrations.config import BoundTarget
@@ -22,16 +23,21 @@ def with_models_bound(models: Any) -> Any:
 
     Args:
         models: A model, a mapping whose ``model`` is one, or a list of such and of other targets.
+
+    Raises:
+        ConfigurationError: One is a class, or cannot be a target.
     """
     if isinstance(models, BaseChatModel):
         return _bound(models)
     if isinstance(models, dict):
         model = models.get("model")
         if not isinstance(model, BaseChatModel):
+            check_instance(model, BaseChatModel)
             return models
         return _bound(model, **{name: models[name] for name in models if name != "model"})
     if isinstance(models, list | tuple):
         return [with_models_bound(each) for each in models]
+    check_instance(models, BaseChatModel)
     return models
 
 
@@ -43,7 +49,8 @@ def _bound(model: BaseChatModel, **said: Any) -> BoundTarget:
 
 def plain_model(target: BoundTarget) -> Any:
     """Give what LangChain's ``dumps`` is to write out for the model of a target."""
-    return _model(target) or backend_name(target)
+    model = _model(target)
+    return backend_name(target) if model is None else without_secrets(model)
 
 
 def identifying(target: BoundTarget) -> Any:
@@ -51,7 +58,13 @@ def identifying(target: BoundTarget) -> Any:
     model = _model(target)
     if model is None:
         return backend_name(target)
-    return {"class": type(model).__name__, **model._identifying_params}  # noqa: SLF001  (what every integration overrides for this)
+    said = without_secrets(model)._identifying_params  # noqa: SLF001  (what every integration overrides for this)
+    withheld = digest_of_withheld(model)
+    return {
+        "class": type(model).__name__,
+        **said,
+        **({"withheld": withheld} if withheld is not None else {}),
+    }
 
 
 def _model(target: BoundTarget) -> BaseChatModel | None:

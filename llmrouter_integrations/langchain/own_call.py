@@ -17,9 +17,13 @@ from langchain_core.runnables import RunnableBinding, RunnableSequence
 from llmrouter_integrations.errors import UnsupportedParameterError
 from llmrouter_integrations.langchain.to_messages import is_readable, to_messages
 from llmrouter_integrations.langchain.to_request import NATIVE
-from llmrouter_integrations.messages import Adjustment, Tool
+from llmrouter_integrations.messages import EMPTY_MAP, Adjustment, Tool
 from llmrouter_integrations.wire.extra import extra_fields
 from llmrouter_integrations.wire.inbound import OPENAI_ONLY
+from llmrouter_integrations.wire.openai_responses_parameters import (
+    CHAT_ONLY,
+    UNKNOWN_PARAMETERS,
+)
 from llmrouter_integrations.wire.structured import json_instruction
 from llmrouter_integrations.wrapping.fields import OwnFields
 from llmrouter_integrations.wrapping.target import named_in
@@ -39,6 +43,13 @@ _OPENAI_KWARGS: Final = {"user": "user", "prompt_cache_key": "prompt_cache_key",
 
 _LANGCHAINS_KWARGS: Final = {"stop": "stop"}
 """What every model takes as a call kwarg."""
+
+_NOT_IN_RESPONSES: Final = dict.fromkeys(
+    (*UNKNOWN_PARAMETERS, *CHAT_ONLY, "stop", "logprobs", "top_logprobs"),
+    "OpenAI's Responses protocol has no such parameter",
+)
+"""What ``ChatOpenAI`` has a place for and yet cannot send by that protocol, which it takes for some
+models and tools: the client refuses it, or (``stop``) it is left out without a word."""
 
 _METHODS: Final = {
     "json_schema": ("json_schema", "function_calling"),
@@ -83,6 +94,7 @@ class OwnForm:
         self._is_openai = named_in(model, frozenset(("BaseChatOpenAI",)))
         kwargs = _OPENAI_KWARGS if self._is_openai else _LANGCHAINS_KWARGS
         self._fields = OwnFields(model, kwargs)
+        self._model_kwargs: Mapping[str, Any] = getattr(model, "model_kwargs", None) or {}
         self._binds: set[str] | None = None
 
     def write(self, request: Request) -> OwnCall:
@@ -93,31 +105,41 @@ class OwnForm:
                 cannot give.
         """
         changed: list[Adjustment] = []
-        messages = self._messages(request, changed)
         kwargs: dict[str, Any] = {}
-        model = self._fields.set(request, kwargs, changed)
         if request.extra:
             self._add_extra(request.extra, kwargs, changed)
         if request.tools:
             kwargs |= self._tools(request, changed)
         text_tool: str | None = None
+        told: list[BaseMessage] = []
         if request.output is not None:
             form = self._form(request.output, has_tools="tools" in kwargs)
             if form is None:
-                asked = json_instruction(request.output)
-                messages = [SystemMessage(asked), *messages]
+                told = [SystemMessage(json_instruction(request.output))]
                 changed.append(Adjustment("response_format", "translated", "asked for in words"))
             else:
                 if "tools" in form:
                     text_tool = request.output.name
                 kwargs |= form
-        return OwnCall(model, messages, kwargs, text_tool, tuple(changed))
+        lacking = self._lacking(kwargs, changed) if self._is_openai else EMPTY_MAP
+        settings: dict[str, Any] = {}
+        model = self._fields.set(request, settings, changed, lacking=lacking)
+        messages = self._messages(request, changed, reads_items=bool(lacking))
+        return OwnCall(
+            model,
+            [*told, *messages] if told else messages,
+            settings | kwargs,
+            text_tool,
+            tuple(changed),
+        )
 
-    def _messages(self, request: Request, changed: list[Adjustment]) -> Sequence[BaseMessage]:
+    def _messages(
+        self, request: Request, changed: list[Adjustment], *, reads_items: bool
+    ) -> Sequence[BaseMessage]:
         own: Sequence[BaseMessage] | None = request.native.get(NATIVE)
         if own is not None and is_readable(own, self._issuer):
             return own
-        messages, adjustments = to_messages(request.messages, self._issuer)
+        messages, adjustments = to_messages(request.messages, self._issuer, reads_items=reads_items)
         changed.extend(adjustments)
         return messages
 
@@ -136,6 +158,16 @@ class OwnForm:
                 kwargs[name] = value
             else:
                 kwargs.setdefault("extra_body", {})[name] = value
+
+    def _lacking(self, kwargs: dict[str, Any], changed: list[Adjustment]) -> Mapping[str, str]:
+        """Say what the protocol lacks that this call goes by, and take such out of ``kwargs``."""
+        goes_by_responses = getattr(self._model, "_use_responses_api", None)
+        if goes_by_responses is None or not goes_by_responses({**self._model_kwargs, **kwargs}):
+            return EMPTY_MAP
+        for name in CHAT_ONLY & kwargs.keys():
+            del kwargs[name]
+            changed.append(Adjustment(name, "dropped", _NOT_IN_RESPONSES[name]))
+        return _NOT_IN_RESPONSES
 
     # -- tools ---------------------------------------------------------------------------------
 
@@ -163,7 +195,7 @@ class OwnForm:
                 changed.append(self._fields.dropped("parallel_tool_calls"))
         try:
             return _bound_kwargs(self._model.bind_tools(offered, **said))
-        except (NotImplementedError, ValueError) as error:
+        except Exception as error:
             raise self._cannot("tools", error) from error
 
     def _bind_parameters(self) -> set[str]:
@@ -183,7 +215,7 @@ class OwnForm:
             try:
                 chain = self._structured(output, method, said)
                 kwargs = _bound_kwargs(chain)
-            except (NotImplementedError, TypeError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001  (any integration's; told below)
                 faults.append(error)
                 continue
             if has_tools and "tools" in kwargs:

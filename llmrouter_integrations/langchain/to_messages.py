@@ -17,12 +17,12 @@ from langchain_core.messages import (
 )
 
 from llmrouter_integrations.langchain.blocks import ISSUER, ISSUERS
+from llmrouter_integrations.langchain.openai_items import item_blocks
 from llmrouter_integrations.langchain.standard_blocks import arguments_from, block_from
 from llmrouter_integrations.messages import (
-    CachePoint,
+    EMPTY_MAP,
     ReasoningPart,
     TextPart,
-    ToolCallPart,
     ToolResultPart,
 )
 from llmrouter_integrations.part_record import KEY
@@ -46,6 +46,13 @@ _PROVIDERS: Final = {
 the rest bear the issuer's name."""
 
 
+_PLAIN: Final = {"type", "text", "id", "name", "args"}
+"""What blocks of text and calls have where text and calls are all there is."""
+
+_GEMINIS: Final = "__gemini_function_call_thought_signatures__"
+"""Where in ``additional_kwargs`` Google's integration keeps calls' signatures, by their ids."""
+
+
 def is_readable(messages: Iterable[BaseMessage], issuer: str) -> bool:
     """Whether a model of that issuer can take the conversation as it is.
 
@@ -64,9 +71,14 @@ def is_readable(messages: Iterable[BaseMessage], issuer: str) -> bool:
 
 
 def to_messages(
-    history: tuple[Message, ...], issuer: str
+    history: tuple[Message, ...], issuer: str, *, reads_items: bool = False
 ) -> tuple[list[BaseMessage], tuple[Adjustment, ...]]:
     """Write a conversation for a model of that issuer.
+
+    Args:
+        history: The conversation.
+        issuer: Who can read back the model's reasoning and signatures.
+        reads_items: Whether it goes by OpenAI's Responses; see :mod:`.openai_items`.
 
     Returns:
         The messages, and what had to be changed; see :func:`~..wire.history.portable`.
@@ -75,7 +87,7 @@ def to_messages(
     written: list[BaseMessage] = []
     for turn in turns:
         if turn.role == "assistant":
-            written.append(_assistant(turn, issuer))
+            written.append(_assistant(turn, issuer, reads_items=reads_items))
         elif turn.role == "tool":
             written.extend(_results(turn))
         elif turn.role == "user":
@@ -107,7 +119,7 @@ def _results(turn: Message) -> Iterable[ToolMessage]:
             )
 
 
-def _assistant(turn: Message, issuer: str) -> AIMessage:
+def _assistant(turn: Message, issuer: str, *, reads_items: bool) -> AIMessage:
     calls: list[ToolCall] = [
         {
             "name": part.name,
@@ -117,45 +129,42 @@ def _assistant(turn: Message, issuer: str) -> AIMessage:
         }
         for part in turn.tool_calls
     ]
-    if all(_is_plain(part) for part in turn.parts):
+    blocks = item_blocks(turn.parts) if reads_items else _own_blocks(turn.parts, issuer)
+    if all(block.keys() <= _PLAIN for block in blocks):
         return AIMessage(turn.text, tool_calls=calls, name=turn.name)
-    blocks: list[str | dict[Any, Any]] = [
-        block for part in turn.parts if (block := _own_block(part)) is not None
-    ]
-    provider = _PROVIDERS.get(issuer, issuer)
+    content: list[str | dict[Any, Any]] = [*blocks]
+    signatures = {part.id: part.signature for part in turn.tool_calls if part.signature}
     return AIMessage(
-        blocks,
+        content,
         tool_calls=calls,
         name=turn.name,
-        response_metadata={"output_version": "v1", "model_provider": provider},
+        additional_kwargs={_GEMINIS: signatures} if issuer == "gemini" and signatures else {},
+        response_metadata={
+            "output_version": "v1",
+            "model_provider": _PROVIDERS.get(issuer, issuer),
+        },
     )
 
 
-def _is_plain(part: Part) -> bool:
-    if isinstance(part, TextPart):
-        return not (part.citations or part.signature)
-    return isinstance(part, ToolCallPart | CachePoint) and not getattr(part, "signature", None)
-
-
-def _own_block(part: Part) -> dict[Any, Any] | None:
-    """Write a part for its issuer: the standard form, with the marks its integration reads."""
-    if isinstance(part, ReasoningPart):
-        if part.redacted and part.issuer == "anthropic":
-            value = {"type": "redacted_thinking", "data": part.signature}
-            return {"type": "non_standard", "value": value}
-        if part.issuer == "openai":
-            return _openai_reasoning(part)
-    block = block_from(part)
-    if block is not None and "extras" in block:
+def _own_blocks(parts: Sequence[Part], issuer: str) -> list[dict[Any, Any]]:
+    """Write parts for their issuer: the standard form, with the marks its integration reads."""
+    blocks: list[dict[Any, Any]] = []
+    for part in parts:
+        if isinstance(part, ReasoningPart):
+            if issuer == "openai" or (issuer == "gemini" and not part.signature):
+                continue  # not read back; Google's integration warns of each
+            if part.redacted and part.issuer == "anthropic":
+                value = {"type": "redacted_thinking", "data": part.signature}
+                blocks.append({"type": "non_standard", "value": value})
+                continue
+        block = block_from(part)
+        if block is None:
+            continue
         # whose it is stands in the message, and would be sent along from here
-        block["extras"] = {k: v for k, v in block["extras"].items() if k != ISSUER}
-    return block
-
-
-def _openai_reasoning(part: ReasoningPart) -> dict[Any, Any]:
-    block: dict[Any, Any] = {"type": "reasoning", "id": part.item_id}
-    if part.text:
-        block["reasoning"] = part.text
-    if part.signature:
-        block["extras"] = {"encrypted_content": part.signature}
-    return block
+        extras = {k: v for k, v in block.pop("extras", EMPTY_MAP).items() if k != ISSUER}
+        if extras:
+            block["extras"] = extras
+        if isinstance(part, TextPart):
+            block.pop("id", None)  # an item's, of a protocol that this model does not go by
+        blocks.append(block)
+    return blocks

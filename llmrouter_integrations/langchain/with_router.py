@@ -69,9 +69,10 @@ class ModelWithRouter(HintedChatModel):
     policy: Literal["utility", "ordered"] | None = None
     max_retries: int | None = None
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, *positional: Any, **arguments: Any) -> None:
         known = type(self).model_fields
-        check_arguments("RoutedChatModel", arguments, known, "the call kwarg extra_body")
+        elsewhere = "the call kwarg extra_body"
+        check_arguments("RoutedChatModel", positional, arguments, known, elsewhere)
         try:
             super().__init__(**arguments)
         except ValidationError as error:

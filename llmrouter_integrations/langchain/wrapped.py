@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.language_models import BaseChatModel
 
+from llmrouter_integrations.catalog import Catalog
 from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.langchain.blocks import ISSUERS
 from llmrouter_integrations.langchain.model_backend import LangChainBackend
+from llmrouter_integrations.langchain.profile import profiled
+from llmrouter_integrations.langchain.with_router import ModelWithRouter
 from llmrouter_integrations.wire import registry
 from llmrouter_integrations.wrapping.target import account_of_key, bound, key_of, served_at
 
@@ -33,15 +36,21 @@ def as_target(model: BaseChatModel, **said: Any) -> BoundTarget:
         model: The model, as it would be used by itself. Its own settings hold wherever a request
             says nothing else; its own retries do not.
         **said: Fields of :class:`~llmrouter_integrations.TargetConfig`: ``name``, ``quality``,
-            ``input_usd_per_mtok``, ... What is not said is looked up by the model's name.
+            ``input_usd_per_mtok``, ... What is not said is as the model's ``profile`` says, if its
+            user gave it one, and else looked up by the model's name.
 
     Raises:
-        ConfigurationError: It is no chat model, or a field is wrong.
+        ConfigurationError: It is no chat model, it routes already, or a field is wrong.
     """
     if not isinstance(model, BaseChatModel):
         raise ConfigurationError(
             f"a {type(model).__name__} is no chat model: give the model itself, without "
             "bind(...), with_retry(...) or with_fallbacks(...)"
+        )
+    if isinstance(model, ModelWithRouter):
+        raise ConfigurationError(
+            f"a {type(model).__name__} is no target: its tries would multiply with those of the "
+            "router around it. List its models instead, or share its router (router=model.router)"
         )
     provider, model_id, info = _identity(model)
     backend = LangChainBackend(
@@ -51,13 +60,16 @@ def as_target(model: BaseChatModel, **said: Any) -> BoundTarget:
         model_id=model_id,
         issuer=info.issuer if info else ISSUERS.get(provider, provider),
     )
+    known = profiled(model, Catalog.load().find(provider, model_id))
     if type(model).bind_tools is BaseChatModel.bind_tools:
-        said["abilities"] = {"tools": False, **said.get("abilities", {})}
+        known.setdefault("abilities", {})["tools"] = False
+    if "abilities" in known:
+        said["abilities"] = known["abilities"] | said.get("abilities", {})
     return bound(
         f"{provider}/{model_id}",
         backend,
         account_of_key(provider, key_of(model), _url(model)),
-        said,
+        known | said,
     )
 
 

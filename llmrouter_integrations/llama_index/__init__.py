@@ -27,6 +27,24 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("RoutedLLM", "llama-index", "llama_index.core") from None
 
 
+class _Written:
+    """Stands for ``RoutedLLM`` among the LLMs that LlamaIndex knows how to load."""
+
+    @staticmethod
+    def from_dict(said: dict[str, Any], **more: Any) -> RoutedLLM:
+        home = import_module(f"{__name__}.llm")
+        found: RoutedLLM = home.RoutedLLM.from_dict(said, **more)
+        return found
+
+
+def _known_to(loading: Any) -> None:
+    loading.RECOGNIZED_LLMS.setdefault("RoutedLLM", _Written)
+
+
+# not imported here: it imports OpenAI's integration, wherever that is installed
+import_module("wrapt").register_post_import_hook(_known_to, "llama_index.core.llms.loading")
+
+
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

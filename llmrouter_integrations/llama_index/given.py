@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.llms import LLM
 
+from llmrouter_integrations.settings import check_instance
+
 if TYPE_CHECKING:
     from llmrouter_integrations.config import BoundTarget
 
@@ -20,16 +22,21 @@ def with_llms_bound(models: Any) -> Any:
 
     Args:
         models: An LLM, a mapping whose ``model`` is one, or a list of such and of other targets.
+
+    Raises:
+        ConfigurationError: One is a class, or cannot be a target.
     """
     if isinstance(models, LLM):
         return _bound(models)
     if isinstance(models, dict):
         llm = models.get("model")
         if not isinstance(llm, LLM):
+            check_instance(llm, LLM)
             return models
         return _bound(llm, **{name: models[name] for name in models if name != "model"})
     if isinstance(models, list | tuple):
         return [with_llms_bound(each) for each in models]
+    check_instance(models, LLM)
     return models
 
 

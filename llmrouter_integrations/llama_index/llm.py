@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from llama_index.core.base.llms.types import (
@@ -26,11 +25,13 @@ from llmrouter_integrations.llama_index.from_response import (
     to_completion,
 )
 from llmrouter_integrations.llama_index.hints import settle_hints
+from llmrouter_integrations.llama_index.prompts import CompletionMessages, PromptText
 from llmrouter_integrations.llama_index.structured import SchemaLLM
 from llmrouter_integrations.llama_index.to_request import to_request
 from llmrouter_integrations.llama_index.tools import keep_one_call, selections_from, tools_kwarg
 from llmrouter_integrations.llama_index.with_router import PARAMS, LLMWithRouter
 from llmrouter_integrations.messages import Request
+from llmrouter_integrations.settings import with_stated
 
 __all__ = ["RoutedLLM"]
 
@@ -124,40 +125,38 @@ class RoutedLLM(SchemaLLM, LLMWithRouter):
         return self._astream_chat(messages, kwargs)
 
     @_completion_events
-    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:  # noqa: ARG002  (LlamaIndex's signature)
-        """Answer a prompt: one user's message. Otherwise as :meth:`chat`."""
-        return to_completion(self._chat(_as_chat(prompt), kwargs))
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """Answer a prompt: one user's message. Otherwise as :meth:`chat`.
+
+        Args:
+            prompt: The prompt.
+            formatted: Whether it is just as an LLM that completes texts should get it; only such
+                a target of your own (docs/own_models.md) is told.
+            **kwargs: As for :meth:`chat`.
+        """
+        return to_completion(self._chat(_as_messages(prompt, formatted=formatted), kwargs))
 
     @_completion_events
     async def acomplete(
-        self,
-        prompt: str,
-        formatted: bool = False,  # noqa: ARG002  (LlamaIndex's signature)
-        **kwargs: Any,
+        self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponse:
         """Answer a prompt; as :meth:`complete`."""
-        return to_completion(await self._achat(_as_chat(prompt), kwargs))
+        return to_completion(await self._achat(_as_messages(prompt, formatted=formatted), kwargs))
 
     @_completion_events
     def stream_complete(
-        self,
-        prompt: str,
-        formatted: bool = False,  # noqa: ARG002  (LlamaIndex's signature)
-        **kwargs: Any,
+        self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> Generator[CompletionResponse]:
-        """Answer a prompt in pieces; as :meth:`stream_chat`."""
-        answers = self._stream_chat(_as_chat(prompt), kwargs)
+        """Answer a prompt in pieces; as :meth:`complete` and :meth:`stream_chat`."""
+        answers = self._stream_chat(_as_messages(prompt, formatted=formatted), kwargs)
         return (to_completion(answer) for answer in answers)
 
     @_completion_events
     async def astream_complete(
-        self,
-        prompt: str,
-        formatted: bool = False,  # noqa: ARG002  (LlamaIndex's signature)
-        **kwargs: Any,
+        self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> AsyncGenerator[CompletionResponse]:
-        """Answer a prompt in pieces; as :meth:`stream_chat`."""
-        answers = self._astream_chat(_as_chat(prompt), kwargs)
+        """Answer a prompt in pieces; as :meth:`complete` and :meth:`stream_chat`."""
+        answers = self._astream_chat(_as_messages(prompt, formatted=formatted), kwargs)
         return (to_completion(answer) async for answer in answers)
 
     # Without events: ``complete`` on ``chat`` would report, and count, every call twice. And no
@@ -188,11 +187,7 @@ class RoutedLLM(SchemaLLM, LLMWithRouter):
         said = RoutingHints.of(kwargs.pop("hints", None))
         if "llmrouter_hints" in kwargs:
             said = said.over(RoutingHints.of(kwargs.pop("llmrouter_hints")))
-        model = kwargs.pop("model", None)
-        timeout = kwargs.pop("timeout", None)
-        if model is not None or timeout is not None:
-            stated = {"models": (model,) if model else None, "timeout_s": timeout}
-            said = replace(said, **{k: v for k, v in stated.items() if v is not None})
+        said = with_stated(said, kwargs.pop("model", None), kwargs.pop("timeout", None))
         hints = settle_hints(said, messages, self.hints, self._own_hints())
         params = {name: getattr(self, name) for name in PARAMS}
         if "max_completion_tokens" in kwargs:
@@ -225,7 +220,11 @@ class RoutedLLM(SchemaLLM, LLMWithRouter):
     ) -> dict[str, Any]:
         messages = list(chat_history or ())
         if user_msg:
-            messages.extend(_as_chat(user_msg) if isinstance(user_msg, str) else [user_msg])
+            messages.append(
+                ChatMessage(role=MessageRole.USER, content=user_msg)
+                if isinstance(user_msg, str)
+                else user_msg
+            )
         if tools:
             kwargs["tools"] = tools_kwarg(tools)
             kwargs["tool_choice"] = tool_choice or ("required" if tool_required else "auto")
@@ -260,5 +259,7 @@ class RoutedLLM(SchemaLLM, LLMWithRouter):
         return found
 
 
-def _as_chat(prompt: str) -> list[ChatMessage]:
-    return [ChatMessage(role=MessageRole.USER, content=prompt)]
+def _as_messages(prompt: str, *, formatted: bool) -> Sequence[ChatMessage]:
+    if isinstance(prompt, PromptText):
+        return prompt.messages
+    return CompletionMessages(prompt, formatted=formatted)

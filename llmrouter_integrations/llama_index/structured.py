@@ -1,10 +1,7 @@
 """Answers as objects, by each target's own way of holding to a schema."""
 
-# ruff: noqa: TC002  (LlamaIndex's dispatcher resolves the annotations at run time)
-
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
@@ -14,21 +11,21 @@ from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictStartEvent,
 )
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from llama_index.core.prompts import BasePromptTemplate
+from llama_index.core.output_parsers.utils import extract_json_str
+from llama_index.core.prompts import BasePromptTemplate, SelectorPromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from llama_index_instrumentation import get_dispatcher
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
+from llmrouter_integrations.dispatch.verify import json_text
 from llmrouter_integrations.hints import RoutingHints
-from llmrouter_integrations.llama_index.hints import PromptMessages
+from llmrouter_integrations.llama_index.prompts import PromptMessages, PromptText
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
 __all__ = ["SchemaLLM", "object_from", "schema_kwargs"]
-
-_FENCED: Final = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
 
 
 def schema_kwargs(output_cls: type[BaseModel]) -> dict[str, Any]:
@@ -41,21 +38,23 @@ def schema_kwargs(output_cls: type[BaseModel]) -> dict[str, Any]:
 
 
 def object_from(answer: ChatResponse, output_cls: type[BaseModel]) -> BaseModel:
-    """Read the object that a finished answer is.
+    """Read the object that a finished answer is, or that stands in it among prose.
 
     Raises:
         ValueError: The answer is not such an object; says why, as far as it is known.
     """
-    try:
-        return output_cls.model_validate_json(_bare(answer))
-    except ValidationError as error:
-        raise ValueError(f"{_why(answer)}: {error}") from error
-
-
-def _bare(answer: ChatResponse) -> str:
     text = answer.message.content or ""
-    fenced = _FENCED.fullmatch(text)
-    return fenced[1] if fenced else text
+    try:
+        return output_cls.model_validate_json(json_text(text))
+    except ValidationError as error:
+        fault = error
+    try:
+        return output_cls.model_validate_json(extract_json_str(text))
+    except ValidationError as error:
+        fault = error
+    except ValueError:  # there is none in it
+        pass
+    raise ValueError(f"{_why(answer)}: {fault}") from fault
 
 
 def _why(answer: ChatResponse) -> str:
@@ -79,8 +78,10 @@ class _GrowingObject:
 
     def add(self, answer: ChatResponse) -> BaseModel | None:
         """Take what has come so far; give the object if there is more of it."""
+        text = answer.message.content or ""
         try:
-            read = from_json(_bare(answer), allow_partial="trailing-strings")
+            # what stands before it is prose, or a fence
+            read = from_json(text[max(text.find("{"), 0) :], allow_partial="trailing-strings")
         except ValueError:
             return None
         if not isinstance(read, dict) or read == self._read:
@@ -124,7 +125,7 @@ class SchemaLLM(FunctionCallingLLM):
             RouterError: As ``chat``.
         """
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
-            kwargs = _with_hints_of(prompt, llm_kwargs)
+            kwargs = self._with_hints_of(prompt, llm_kwargs)
             found = super().structured_predict(output_cls, prompt, kwargs, **prompt_args)
             return cast("BaseModel", found)
         _started(output_cls, prompt, prompt_args)
@@ -142,7 +143,7 @@ class SchemaLLM(FunctionCallingLLM):
     ) -> BaseModel:
         """Answer a prompt with an object; as :meth:`structured_predict`."""
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
-            kwargs = _with_hints_of(prompt, llm_kwargs)
+            kwargs = self._with_hints_of(prompt, llm_kwargs)
             found = await super().astructured_predict(output_cls, prompt, kwargs, **prompt_args)
             return cast("BaseModel", found)
         _started(output_cls, prompt, prompt_args)
@@ -167,7 +168,7 @@ class SchemaLLM(FunctionCallingLLM):
             ValueError: As :meth:`structured_predict`, at the end.
         """
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
-            kwargs = _with_hints_of(prompt, llm_kwargs)
+            kwargs = self._with_hints_of(prompt, llm_kwargs)
             return super().stream_structured_predict(output_cls, prompt, kwargs, **prompt_args)
         _started(output_cls, prompt, prompt_args)
         answers = self.stream_chat(
@@ -196,7 +197,7 @@ class SchemaLLM(FunctionCallingLLM):
     ) -> AsyncGenerator[BaseModel]:
         """Answer a prompt with an object that grows; as :meth:`stream_structured_predict`."""
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
-            kwargs = _with_hints_of(prompt, llm_kwargs)
+            kwargs = self._with_hints_of(prompt, llm_kwargs)
             return await super().astream_structured_predict(
                 output_cls, prompt, kwargs, **prompt_args
             )
@@ -218,16 +219,37 @@ class SchemaLLM(FunctionCallingLLM):
 
         return objects()
 
-    def _get_messages(self, prompt: BasePromptTemplate, **prompt_args: Any) -> list[ChatMessage]:
-        # what ``predict`` and its like hand to ``chat``: the prompt's hints go along
-        return PromptMessages(super()._get_messages(prompt, **prompt_args), prompt.metadata)
+    # What ``predict`` and its like hand to ``chat`` or ``complete``: the prompt's hints go along.
 
-    def _prompted(
-        self, prompt: BasePromptTemplate, prompt_args: dict[str, Any]
-    ) -> list[ChatMessage]:
+    def _get_messages(self, prompt: BasePromptTemplate, **prompt_args: Any) -> PromptMessages:
+        messages = super()._get_messages(prompt, **prompt_args)
+        return PromptMessages(messages, *self._said_by(prompt))
+
+    def _get_prompt(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
+        text = super()._get_prompt(prompt, **prompt_args)
+        return PromptText(text, self._get_messages(prompt, **prompt_args))
+
+    def _prompted(self, prompt: BasePromptTemplate, prompt_args: dict[str, Any]) -> PromptMessages:
         # without the LLM's own output parser: the schema says what comes out
         messages = self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
-        return PromptMessages(messages, prompt.metadata)
+        return PromptMessages(messages, *self._said_by(prompt))
+
+    def _said_by(self, prompt: BasePromptTemplate) -> list[dict[str, Any]]:
+        """Give a prompt's metadata, those of the one it selects for this LLM first."""
+        said = [prompt.metadata]
+        while isinstance(prompt, SelectorPromptTemplate):
+            prompt = prompt.select(self)
+            said.insert(0, prompt.metadata)
+        return said
+
+    def _with_hints_of(
+        self, prompt: BasePromptTemplate, llm_kwargs: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Say in the call what the prompt says, where a program hides the prompt from the LLM."""
+        kwargs = dict(llm_kwargs or {})
+        hints = RoutingHints.of(kwargs.pop("hints", None))
+        kwargs["hints"] = hints.over(PromptMessages((), *self._said_by(prompt)).hints)
+        return kwargs
 
 
 def _schema_call(output_cls: type[BaseModel], llm_kwargs: dict[str, Any] | None) -> dict[str, Any]:
@@ -237,15 +259,6 @@ def _schema_call(output_cls: type[BaseModel], llm_kwargs: dict[str, Any] | None)
 
 
 _OF_TOOLS: Final = frozenset({"tool_choice", "tool_required", "allow_parallel_tool_calls"})
-
-
-def _with_hints_of(prompt: BasePromptTemplate, llm_kwargs: dict[str, Any] | None) -> dict[str, Any]:
-    """Say in the call what the prompt says, where a program hides the prompt from the LLM."""
-    kwargs = dict(llm_kwargs or {})
-    hints = RoutingHints.of(kwargs.pop("hints", None))
-    prompted = PromptMessages((), prompt.metadata)
-    kwargs["hints"] = hints.over(prompted.hints)
-    return kwargs
 
 
 _dispatcher = get_dispatcher(__name__)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from llama_index.core.base.llms.types import MessageRole, TextBlock
+from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 
+from llmrouter_integrations.errors import InvalidRequestError
 from llmrouter_integrations.llama_index.blocks import arguments_json, foreign_calls, parts_from
 from llmrouter_integrations.messages import (
     AudioPart,
@@ -25,11 +26,9 @@ from llmrouter_integrations.wire.inbound import request_from
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from llama_index.core.base.llms.types import ChatMessage
-
     from llmrouter_integrations.messages import Part, Request, Role
 
-__all__ = ["AUDIO", "NATIVE", "OPAQUE", "messages_from", "to_request"]
+__all__ = ["AUDIO", "NATIVE", "OPAQUE", "is_respelled", "messages_from", "to_request"]
 
 NATIVE: Final = "llama_index"
 """The key of :attr:`Request.native` under which the messages themselves travel."""
@@ -63,7 +62,22 @@ def to_request(messages: Sequence[ChatMessage], params: Mapping[str, Any]) -> Re
     Raises:
         InvalidRequestError: A message or a parameter makes no sense; says which, and the remedy.
     """
-    return request_from(messages_from(messages), params, native={NATIVE: messages})
+    try:
+        read = messages_from(messages)
+    except AttributeError:
+        _refuse_others(messages)
+        raise
+    return request_from(read, params, native={NATIVE: messages})
+
+
+def _refuse_others(messages: Iterable[Any]) -> None:
+    for at, message in enumerate(messages):
+        if not isinstance(message, ChatMessage):
+            raise InvalidRequestError(
+                f"messages[{at}] is a {type(message).__name__}: give ChatMessage objects, such as "
+                'ChatMessage("Hello!", role="user")',
+                sent=False,
+            ) from None
 
 
 def messages_from(messages: Iterable[ChatMessage]) -> list[Message]:
@@ -146,13 +160,19 @@ def _with_calls(parts: list[Part], calls: list[tuple[str, str, Any]]) -> list[Pa
     spelled = {call_id: said for call_id, _, said in calls if isinstance(said, str)}
     return [
         replace(part, arguments=spelled[part.id])
-        if isinstance(part, ToolCallPart) and _is_respelled(part.arguments, spelled.get(part.id))
+        if isinstance(part, ToolCallPart) and is_respelled(part.arguments, spelled.get(part.id))
         else part
         for part in parts
     ]
 
 
-def _is_respelled(arguments: str, spelled: str | None) -> bool:
+def is_respelled(arguments: str, spelled: str | None) -> bool:
+    """Whether a call's arguments are spelled otherwise in one place than in another.
+
+    Args:
+        arguments: As :func:`~.blocks.arguments_json` writes them.
+        spelled: Another JSON text.
+    """
     if spelled is None or spelled == arguments:
         return False
     try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 
-__all__ = ["arguments_from", "keep_one_call", "selections_from", "tools_kwarg"]
+__all__ = ["arguments_from", "calls_in", "keep_one_call", "selections_from", "tools_kwarg"]
 
 
 def tools_kwarg(tools: Iterable[Any]) -> list[Any]:
@@ -32,15 +32,18 @@ def selections_from(message: ChatMessage) -> list[ToolSelection]:
 
     Arguments that are no JSON object (yet) count as far as they can be read.
     """
-    blocks: Sequence[ToolCallBlock] = [b for b in message.blocks if isinstance(b, ToolCallBlock)]
-    if blocks:
-        found = [(b.tool_call_id or "", b.tool_name, b.tool_kwargs) for b in blocks]
-    else:
-        found = list(foreign_calls(message.additional_kwargs.get("tool_calls")))
     return [
         ToolSelection(tool_id=call_id, tool_name=name, tool_kwargs=arguments_from(arguments))
-        for call_id, name, arguments in found
+        for call_id, name, arguments in calls_in(message)
     ]
+
+
+def calls_in(message: ChatMessage) -> list[tuple[str, str, Any]]:
+    """Read the calls of an answer: id ("" where there is none), name, arguments as they stand."""
+    blocks: Sequence[ToolCallBlock] = [b for b in message.blocks if isinstance(b, ToolCallBlock)]
+    if blocks:
+        return [(b.tool_call_id or "", b.tool_name, b.tool_kwargs) for b in blocks]
+    return list(foreign_calls(message.additional_kwargs.get("tool_calls")))
 
 
 def arguments_from(said: Any) -> dict[str, Any]:

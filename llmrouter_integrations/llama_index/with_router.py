@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PARAMS", "LLMWithRouter"]
 
+_ALWAYS: Final = ("models", "hints")
+"""What travels or is told that it cannot: without it, the LLM would not be the same."""
+
 PARAMS: Final = ("temperature", "top_p", "max_tokens", "seed", "reasoning_effort", "stop")
 """The attributes that are parameters of every call."""
 
@@ -75,10 +78,11 @@ class LLMWithRouter(FunctionCallingLLM):
 
     # -- making one ---------------------------------------------------------------------------
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, *positional: Any, **arguments: Any) -> None:
         arguments.pop("class_name", None)  # stands in what LlamaIndex has written down
         known = type(self).model_fields
-        check_arguments("RoutedLLM", arguments, known, "additional_kwargs, as extra_body")
+        elsewhere = "additional_kwargs, as extra_body"
+        check_arguments("RoutedLLM", positional, arguments, known, elsewhere)
         try:
             super().__init__(**arguments)
         except ValidationError as error:
@@ -173,7 +177,7 @@ class LLMWithRouter(FunctionCallingLLM):
         """What traces and callbacks are told of this LLM: never a key."""
         said = {name: value for name in PARAMS if (value := getattr(self, name)) is not None}
         if self.hints:
-            said["hints"] = self.hints.as_dict()
+            said["hints"] = self.hints.as_plain()
         return {**self._told()[2], **said}
 
     def _told(self) -> tuple[Any, LLMMetadata, dict[str, Any]]:
@@ -182,7 +186,8 @@ class LLMWithRouter(FunctionCallingLLM):
         of = (router, self.max_tokens)
         told = self._known
         if told is None or told[0] != of:
-            metadata = common_metadata(router.targets, self.max_tokens)
+            configs = router.config.models or ()
+            metadata = common_metadata(router.targets, configs, self.max_tokens)
             payload = {
                 "class_name": self.class_name(),
                 **metadata.model_dump(),
@@ -204,8 +209,7 @@ class LLMWithRouter(FunctionCallingLLM):
 
     @field_serializer("hints")
     def _write_hints(self, hints: RoutingHints) -> dict[str, Any]:
-        said = hints.as_dict()
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in said.items()}
+        return hints.as_plain()
 
     def _stated_config(self) -> RouterConfig | None:
         """Give the configuration, also that of a given router."""
@@ -219,14 +223,14 @@ class LLMWithRouter(FunctionCallingLLM):
             said = {"router": self.router}
         for name in (*PARAMS, "policy", "prefer", "timeout", "max_retries"):
             said[name] = getattr(self, name)
-        said["hints"] = self.hints.as_dict() or None
+        said["hints"] = self.hints.as_plain() or None
         return [(name, value) for name, value in said.items() if value is not None]
 
     def __getstate__(self) -> dict[Any, Any]:
         # The router is made anew where this is loaded, with the keys of the environment there.
         # Not as BaseComponent does it, which takes what cannot be pickled from this object too.
         state = BaseModel.__getstate__(self)
-        own = {k: v for k, v in state["__dict__"].items() if k == "models" or _travels(v)}
+        own = {k: v for k, v in state["__dict__"].items() if k in _ALWAYS or _travels(v)}
         own |= {"router": None, "api_key": None, "config": self._stated_config()}
         nothing = {"_made_of": None, "_known": None, "_default_hints": (None, EMPTY)}
         return {**state, "__dict__": own, "__pydantic_private__": nothing}

@@ -270,7 +270,7 @@ class Decision:
                 name: sorted(value) if isinstance(value, frozenset) else value
                 for name, value in asdict(self.features).items()
             },
-            "hints": self.hints.as_dict(),
+            "hints": self.hints.as_plain(),
             "plan": list(self.plan),
             "value_usd": self.value_usd,
             "price_of_waiting_usd_per_s": self.price_of_waiting_usd_per_s,

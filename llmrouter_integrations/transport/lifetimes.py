@@ -27,7 +27,8 @@ class PerLoop(Generic[_T]):
     ``asyncio.run``, ``asyncio.Runner`` and all that follow them end a loop with
     ``shutdown_asyncgens``. So a suspended async generator keeps each value, and its ``finally``
     closes it while the loop still runs. A loop that is closed without that leaves its value to
-    the next use from another loop, which drops it without awaiting anything.
+    the next use from another loop, which drops it without awaiting anything. One that is left idle,
+    as ``get_event_loop().run_until_complete`` leaves it, is run once more when all is closed.
 
     A value holds its loop, so weak keys would free nothing: the keys are plain.
 
@@ -62,8 +63,16 @@ class PerLoop(Generic[_T]):
         """Close what can be closed without awaiting, in every loop but this one."""
         self._drop_dead_loops()
         for loop, (_, keeper) in list(self._kept.items()):
-            if loop is not here and loop.is_running():
+            if loop is here:
+                continue
+            if loop.is_running():
                 asyncio.run_coroutine_threadsafe(_finish(keeper), loop)
+            elif not _in_a_loop():
+                closing = _finish(keeper)
+                try:
+                    loop.run_until_complete(closing)
+                except RuntimeError:  # its own thread has just begun to run it
+                    closing.close()
 
     def _drop_dead_loops(self) -> None:
         for loop, (value, _) in list(self._kept.items()):
@@ -85,6 +94,14 @@ async def _keep(
     finally:
         kept.pop(loop, None)
         await value.aclose()
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def _finish(keeper: AsyncGenerator[None]) -> None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from llmrouter_integrations.messages import (
     Adjustment,
     AudioPart,
@@ -31,6 +29,7 @@ from llmrouter_integrations.wire.media import (
     media_type_of,
     split_data_url,
 )
+from llmrouter_integrations.wire.tool_arguments import arguments_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -139,7 +138,7 @@ class BlockWriter:
                 "type": "tool_use",
                 "id": part.id,
                 "name": part.name,
-                "input": self._input(part),
+                "input": arguments_object(part, self.adjustments),
             }
         if isinstance(part, ToolResultPart):
             return self._tool_result(part)
@@ -158,23 +157,11 @@ class BlockWriter:
             return {"type": "text", "text": part.transcript}
         return self._left_out("audio")
 
-    def _input(self, part: ToolCallPart) -> Any:
-        try:
-            arguments = orjson.loads(part.arguments or "{}")
-        except orjson.JSONDecodeError:
-            arguments = None
-        if isinstance(arguments, dict):
-            return arguments
-        self.adjustments.append(
-            Adjustment("tool call arguments", "translated", "no JSON object: sent as a string")
-        )
-        return {"arguments": part.arguments}
-
     def _tool_result(self, part: ToolResultPart) -> dict[str, Any]:
         block: dict[str, Any] = {"type": "tool_result", "tool_use_id": part.tool_call_id}
-        before = self._last
+        before, self._last = self._last, None  # a mark in a result is of what stands in it
         content = self.write(part.content)
-        self._last = before  # inner blocks carry no cache points
+        self._last = before  # and a mark behind it is of the result
         if content:
             block["content"] = content
         if part.is_error:
@@ -200,6 +187,8 @@ class BlockWriter:
         kind = source.get("media_type")
         if source["type"] == "base64" and kind not in IMAGE_TYPES:
             return self._left_out(kind or "image")
+        if source["type"] == "url" and not source["url"].startswith("https://"):
+            return self._left_out("image")  # "Only HTTPS URLs are supported."
         return {"type": "image", "source": source}
 
     def _document(self, part: FilePart) -> dict[str, Any]:
@@ -219,7 +208,9 @@ class BlockWriter:
                 source = {"type": "text", "media_type": "text/plain", "data": text}
             elif source["type"] == "base64" and kind != "application/pdf":
                 return self._left_out(kind or "file")
-            elif lacks(self._abilities, "file"):
+            elif lacks(self._abilities, "file") or not source.get("url", "https").startswith(
+                "https"
+            ):
                 return self._left_out("file")
         block: dict[str, Any] = {"type": "document", "source": source}
         if part.name:

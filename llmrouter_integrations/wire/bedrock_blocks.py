@@ -35,6 +35,7 @@ from llmrouter_integrations.wire.media import (
     media_type_of,
     split_data_url,
 )
+from llmrouter_integrations.wire.tool_arguments import arguments_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -175,9 +176,8 @@ class ConverseWriter:
     def _block(self, part: Part) -> dict[str, Any] | None:
         if isinstance(part, ToolCallPart):
             self.called[part.name] = None
-            return {
-                "toolUse": {"toolUseId": part.id, "name": part.name, "input": self._input(part)}
-            }
+            arguments = arguments_object(part, self.adjustments)
+            return {"toolUse": {"toolUseId": part.id, "name": part.name, "input": arguments}}
         if isinstance(part, ReasoningPart):
             return self._reasoning(part)
         if isinstance(part, ImagePart | FilePart | AudioPart):
@@ -187,18 +187,6 @@ class ConverseWriter:
         if isinstance(part, RefusalPart) and part.text.strip():
             return {"text": part.text}
         return None
-
-    def _input(self, part: ToolCallPart) -> Any:
-        try:
-            arguments = orjson.loads(part.arguments or "{}")
-        except orjson.JSONDecodeError:
-            arguments = None
-        if isinstance(arguments, dict):
-            return arguments
-        self.adjustments.append(
-            Adjustment("tool call arguments", "translated", "no JSON object: sent as a string")
-        )
-        return {"arguments": part.arguments}
 
     def _reasoning(self, part: ReasoningPart) -> dict[str, Any] | None:
         if not self._thinks or part.signature is None:

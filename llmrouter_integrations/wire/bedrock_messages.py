@@ -36,7 +36,7 @@ def write_system(writer: ConverseWriter, parts: Sequence[Part]) -> list[dict[str
         writer.adjustments.append(
             Adjustment("system", "dropped", "what is no text: instructions are text only")
         )
-    return kept
+    return kept if any("cachePoint" not in block for block in kept) else []
 
 
 def write_messages(

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from llmrouter_integrations.messages import (
     Adjustment,
     AudioPart,
@@ -25,12 +23,14 @@ from llmrouter_integrations.messages import (
 from llmrouter_integrations.wire.media import (
     IMAGE_TYPES,
     base64_text,
+    image_type,
+    kind_of,
     lacks,
     left_out,
-    media_type_of,
     split_data_url,
 )
 from llmrouter_integrations.wire.structured import CONTINUE
+from llmrouter_integrations.wire.tool_arguments import arguments_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -133,19 +133,13 @@ class MessageWriter:
         if isinstance(part, AudioPart) and part.transcript:
             self._translated("audio", "to its transcript")
             return {"type": "text", "text": part.transcript}
-        return self._left_out(_kind(part))
+        return self._left_out(kind_of(part))
 
     def _image(self, part: ImagePart) -> dict[str, Any]:
-        url, kind = part.url, part.media_type
-        if url is not None and (split := split_data_url(url)):
-            kind = split[0]
-        elif part.data is not None:
-            kind = kind or media_type_of(part.data) or "image/png"
-            url = f"data:{kind};base64,{part.data}"
-        inline = url is not None and url.startswith("data:")
-        if url is None or lacks(self._abilities, "image") or (inline and kind not in IMAGE_TYPES):
+        kind = image_type(part.data, part.url, part.media_type)
+        if lacks(self._abilities, "image") or (kind is not None and kind not in IMAGE_TYPES):
             return self._left_out(kind or "image")
-        image = {"url": url}
+        image = {"url": part.url or f"data:{kind};base64,{part.data}"}
         if part.detail is not None:
             image["detail"] = part.detail
         return {"type": "image_url", "image_url": image}
@@ -179,19 +173,19 @@ class MessageWriter:
         calls: list[dict[str, Any]] = []
         for part in parts:
             if isinstance(part, ToolCallPart):
-                # a call that named nothing is refused; ToolNames respells it so for others
-                function = {"name": part.name or "tool", "arguments": self._arguments(part)}
+                arguments = arguments_text(part, self.adjustments)
+                function = {"name": part.name, "arguments": arguments}
                 calls.append({"id": part.id, "type": "function", "function": function})
             elif isinstance(part, ReasoningPart):
                 if part.raw.get("type") == "tool_plan":
                     plan.append(part.text)
-                else:
+                elif part.text:
                     blocks.append({"type": "thinking", "thinking": part.text})
             elif isinstance(part, TextPart | RefusalPart):
                 if part.text:
                     blocks.append({"type": "text", "text": part.text})
             elif not isinstance(part, CachePoint):
-                blocks.append(self._left_out(_kind(part)))
+                blocks.append(self._left_out(kind_of(part)))
         if blocks:
             item["content"] = blocks
         if plan and calls:
@@ -199,16 +193,6 @@ class MessageWriter:
         if calls:
             item["tool_calls"] = calls
         return [item] if len(item) > 1 else []
-
-    def _arguments(self, part: ToolCallPart) -> str:
-        arguments = part.arguments or "{}"
-        try:
-            if isinstance(orjson.loads(arguments), dict):
-                return arguments
-        except orjson.JSONDecodeError:
-            pass
-        self._translated("tool call arguments", "no JSON object: sent as a string")
-        return orjson.dumps({"arguments": arguments}).decode()
 
     def _results(self, parts: Iterable[Part]) -> list[dict[str, Any]]:
         """Write tool results; what is no text goes into a user's turn behind all of them."""
@@ -248,7 +232,3 @@ def _result(texts: list[str], *, is_error: bool) -> str | list[dict[str, Any]]:
     if len(texts) < 2:
         return texts[0] if texts else "(no output)"
     return [{"type": "document", "document": {"data": {"text": text}}} for text in texts]
-
-
-def _kind(part: Part) -> str:
-    return type(part).__name__.removesuffix("Part").lower()

@@ -9,8 +9,6 @@ from __future__ import annotations
 import mimetypes
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from llmrouter_integrations.messages import (
     Adjustment,
     AudioPart,
@@ -33,6 +31,7 @@ from llmrouter_integrations.wire.media import (
     split_data_url,
 )
 from llmrouter_integrations.wire.structured import CONTINUE, OPENING
+from llmrouter_integrations.wire.tool_arguments import arguments_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,13 +145,7 @@ class ContentWriter:
 
     def _call(self, part: ToolCallPart) -> dict[str, Any]:
         self._called[part.id] = part.name
-        try:
-            arguments = orjson.loads(part.arguments or "{}")
-        except orjson.JSONDecodeError:
-            arguments = None
-        if not isinstance(arguments, dict):
-            self.adjust("tool call arguments", "no JSON object: sent as a string")
-            arguments = {"arguments": part.arguments}
+        arguments = arguments_object(part, self.adjustments)
         call: dict[str, Any] = {
             "functionCall": {"id": part.id, "name": part.name, "args": arguments}
         }

@@ -282,12 +282,10 @@ def _pair(
         rest[turn] = stays
     for turn, message in enumerate(messages):
         stays = rest[turn]
-        yield Message(
-            "user" if message.role == "tool" else message.role,
-            tuple(stays),
-            message.name,
-            message.id,
-        )
+        if message.role == "tool":
+            yield Message("user", tuple(stays), id=message.id)  # not one of the tool's name
+        else:
+            yield Message(message.role, tuple(stays), message.name, message.id)
         if turn in calls:
             yield Message("tool", tuple(_results(calls[turn], changes)))
 

@@ -18,7 +18,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from llmrouter_integrations.wire.media import note
+from llmrouter_integrations.wire.media import kind_of, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,8 +126,10 @@ def foreign_call(part: ToolCallPart, issuer: str) -> bool:
 
 
 def respelled(name: str | None, reader: Reader) -> str | None:
-    """Give a tool's name as the reader takes it."""
-    return name if name is None or reader.tool_name is None else reader.tool_name(name)
+    """Give a tool's name as the reader takes it; nobody takes none."""
+    if name is None:
+        return None
+    return reader.tool_name(name) if reader.tool_name else name or "tool"
 
 
 def keeps(part: Part, reader: Reader, *, answered: bool = False) -> bool:
@@ -298,6 +300,6 @@ def _strip(part: Part, reader: Reader, changes: Changes) -> Part | None:
     if isinstance(part, ImagePart | AudioPart | FilePart):
         if _only_stored(part):
             changes.add("file_id", "dropped", "the file is stored at its issuer", part.issuer)
-            return TextPart(note(type(part).__name__.removesuffix("Part").lower()))
+            return TextPart(note(kind_of(part)))
         return replace(part, file_id=None)
     return part

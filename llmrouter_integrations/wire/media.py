@@ -12,10 +12,13 @@ from llmrouter_integrations.messages import Adjustment
 
 if TYPE_CHECKING:
     from llmrouter_integrations.catalog.model import Abilities
+    from llmrouter_integrations.messages import Part
 
 __all__ = [
     "IMAGE_TYPES",
     "base64_text",
+    "image_type",
+    "kind_of",
     "lacks",
     "left_out",
     "media_type_of",
@@ -59,6 +62,26 @@ def base64_text(data: str) -> str | None:
         return base64.b64decode(data, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return None
+
+
+def kind_of(part: Part) -> str:
+    """Name what a part is: "image", "audio", "file", "opaque", ..."""
+    return type(part).__name__.removesuffix("Part").lower()
+
+
+def image_type(data: str | None, url: str | None, media_type: str | None) -> str | None:
+    """Tell an image's media type; None of one at an address, whose type its server tells.
+
+    Returns:
+        The type; "image" where there is nothing that a vendor could fetch or read.
+    """
+    if data is not None:
+        return media_type or media_type_of(data) or "image/png"
+    if url is None:
+        return "image"
+    if url.startswith("data:"):
+        return url[5:].partition(",")[0].partition(";")[0]
+    return None if url.startswith(("https://", "http://")) else "image"
 
 
 def lacks(abilities: Abilities | None, kind: str) -> bool:

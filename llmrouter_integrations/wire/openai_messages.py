@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from llmrouter_integrations.messages import (
     Adjustment,
     AudioPart,
@@ -25,12 +23,14 @@ from llmrouter_integrations.wire.history import portable
 from llmrouter_integrations.wire.media import (
     IMAGE_TYPES,
     base64_text,
+    image_type,
+    kind_of,
     lacks,
     left_out,
     media_type_of,
-    split_data_url,
 )
 from llmrouter_integrations.wire.openai_turns import bridge_results, order_turns
+from llmrouter_integrations.wire.tool_arguments import arguments_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -88,7 +88,7 @@ def write_messages(
                 item = {"role": role, "content": parts[0].text}
             else:
                 item = {"role": role, "content": writer.content(parts, shows=role == "user")}
-        if message.name is not None:
+        if message.name:
             item["name"] = writer.name(message.name)
         written.append(item)
     if dialect.bridges_results:
@@ -146,7 +146,7 @@ class _Writer:
             elif isinstance(part, OpaquePart):
                 written.append(dict(part.payload))
             else:
-                written.append(self._medium(part) if shows else self._left_out(_kind(part)))
+                written.append(self._medium(part) if shows else self._left_out(kind_of(part)))
         plain = all(item["type"] == "text" and len(item) == 2 for item in written)
         if plain and (len(written) < 2 or not self.dialect.text_parts):
             return "\n".join([item["text"] for item in written])
@@ -180,7 +180,7 @@ class _Writer:
             elif isinstance(part, AudioPart) and part.transcript:
                 texts.append(part.transcript)
             elif not isinstance(part, CachePoint):
-                texts.append(self._left_out(_kind(part))["text"])
+                texts.append(self._left_out(kind_of(part))["text"])
         if texts:
             item["content"] = "".join(texts)
         if calls:
@@ -255,19 +255,16 @@ class _Writer:
             return self._audio(part)
         if isinstance(part, FilePart):
             return self._file(part)
-        return self._left_out(_kind(part))
+        return self._left_out(kind_of(part))
 
     def _takes(self, kind: str) -> bool:
         return kind in self.dialect.media and not lacks(self.abilities, kind)
 
     def _image(self, part: ImagePart) -> dict[str, Any]:
-        if not self._takes("image") or (part.data is None and part.url is None):
-            return self._left_out("image")
-        inline = split_data_url(part.url) if part.url else None
-        kind = inline[0] if inline else part.data and part.media_type
-        if kind and kind not in IMAGE_TYPES:
-            return self._left_out(kind)
-        image = {"url": part.url or _data_url(part.data, part.media_type, "image/png")}
+        kind = image_type(part.data, part.url, part.media_type)
+        if not self._takes("image") or (kind is not None and kind not in IMAGE_TYPES):
+            return self._left_out(kind or "image")
+        image = {"url": part.url or f"data:{kind};base64,{part.data}"}
         if part.detail is not None:
             image["detail"] = part.detail
         return {"type": "image_url", "image_url": image}
@@ -317,10 +314,7 @@ class _Writer:
         return {"type": "text", "text": left_out(kind, self.adjustments, asked=self.asked)}
 
     def _call(self, part: ToolCallPart) -> dict[str, Any]:
-        arguments = part.arguments or "{}"
-        if not _is_object(arguments):  # which the templates of many models cannot be filled with
-            self._adjust("tool call arguments", "no JSON object: sent as a string", "translated")
-            arguments = orjson.dumps({"arguments": arguments}).decode()
+        arguments = arguments_text(part, self.adjustments)
         call: dict[str, Any] = {
             "id": part.id,
             "type": "function",
@@ -334,17 +328,6 @@ class _Writer:
         adjustment = Adjustment(parameter, action, detail)
         if adjustment not in self.adjustments:
             self.adjustments.append(adjustment)
-
-
-def _is_object(arguments: str) -> bool:
-    try:
-        return isinstance(orjson.loads(arguments), dict)
-    except orjson.JSONDecodeError:
-        return False
-
-
-def _kind(part: Part) -> str:
-    return type(part).__name__.removesuffix("Part").lower()
 
 
 def _signed(signature: str) -> dict[str, Any]:

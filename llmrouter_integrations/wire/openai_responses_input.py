@@ -21,10 +21,11 @@ from llmrouter_integrations.messages import (
 from llmrouter_integrations.wire.media import (
     IMAGE_TYPES,
     base64_text,
+    image_type,
+    kind_of,
     lacks,
     left_out,
     media_type_of,
-    split_data_url,
 )
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class InputWriter:
             elif isinstance(part, OpaquePart):
                 self.items.append(dict(part.payload))
             else:
-                shown = self._left_out(type(part).__name__.removesuffix("Part").lower())
+                shown = self._left_out(kind_of(part))
                 said = {"role": "assistant", "content": [{**shown, "type": "output_text"}]}
                 self.items.append(said)
                 said = None
@@ -234,23 +235,22 @@ class InputWriter:
                 return self._left_out("audio")
             self._adjust("audio", "its transcript is sent", "translated")
             return {"type": "input_text", "text": part.transcript}
-        return self._left_out(type(part).__name__.removesuffix("Part").lower())
+        return self._left_out(kind_of(part))
 
     def _takes(self, kind: str) -> bool:
         return kind in self._dialect.media and not lacks(self._abilities, kind)
 
     def _image(self, part: ImagePart) -> dict[str, Any]:
-        if not self._takes("image"):
-            return self._left_out("image")
-        inline = split_data_url(part.url) if part.url else None
-        kind = inline[0] if inline else part.data and part.media_type
-        if kind and kind not in IMAGE_TYPES:
-            return self._left_out(kind)
+        kind = None
+        if part.file_id is None:
+            kind = image_type(part.data, part.url, part.media_type)
+        if not self._takes("image") or (kind is not None and kind not in IMAGE_TYPES):
+            return self._left_out(kind or "image")
         image: dict[str, Any] = {"type": "input_image", "detail": part.detail or "auto"}
         if part.file_id is not None:
             image["file_id"] = part.file_id
         else:
-            image["image_url"] = part.url or _data_url(part.data, part.media_type, "image/png")
+            image["image_url"] = part.url or f"data:{kind};base64,{part.data}"
         return image
 
     def _file(self, part: FilePart) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["scrub"]
+__all__ = ["holds_key", "scrub"]
 
 REDACTED: Final = "[redacted]"
 _MAX_CHARS: Final = 500
@@ -35,3 +35,8 @@ def scrub(text: str, key: str | None = None) -> str:
         text = text.replace(key, REDACTED)
     text = _KEY_LIKE.sub(REDACTED, text[: 4 * _MAX_CHARS])
     return text if len(text) <= _MAX_CHARS else text[: _MAX_CHARS - 1] + "…"
+
+
+def holds_key(text: str, key: str | None = None) -> bool:
+    """Whether something in ``text`` looks like a key, or is the one that was sent."""
+    return bool((key and len(key) >= 4 and key in text) or _KEY_LIKE.search(text))

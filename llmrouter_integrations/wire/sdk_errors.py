@@ -11,22 +11,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import orjson
 
 from llmrouter_integrations import errors
 from llmrouter_integrations.http_messages import HttpResponse
 from llmrouter_integrations.wire.classify import classify, classify_payload
-from llmrouter_integrations.wire.scrub import scrub
+from llmrouter_integrations.wire.scrub import holds_key, scrub
+from llmrouter_integrations.wire.sdk_frames import is_the_programs_own, while_writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from llmrouter_integrations.errors import AttemptError, TimeoutPhase
     from llmrouter_integrations.wire.base import Endpoint
 
-__all__ = ["classify_exception"]
+__all__ = ["classify_exception", "raise_classified"]
 
 _MOST_LINKS: Final = 12
 
@@ -69,6 +70,17 @@ _TRANSPORT: Final = frozenset(
         "gaierror",
     }
 )
+_CREDENTIALS: Final = frozenset(
+    {
+        "CredentialRetrievalError",
+        "DefaultCredentialsError",
+        "NoCredentialsError",
+        "PartialCredentialsError",
+        "RefreshError",
+    }
+)
+"""Raised where credentials are missing or cannot be renewed."""
+
 _KINDS: Final[Mapping[str, type[AttemptError]]] = {
     # langchain-core's tree, for integrations that keep nothing of the vendor's answer
     "ContextOverflowError": errors.ContextOverflowError,
@@ -78,16 +90,15 @@ _KINDS: Final[Mapping[str, type[AttemptError]]] = {
     "ModelNotFoundError": errors.ModelNotFoundError,
     "ModelPermissionDeniedError": errors.PermissionDeniedError,
     "ModelRateLimitError": errors.RateLimitedError,
-    # credentials that are missing or cannot be renewed
-    "CredentialRetrievalError": errors.AuthenticationError,
-    "DefaultCredentialsError": errors.AuthenticationError,
-    "NoCredentialsError": errors.AuthenticationError,
-    "PartialCredentialsError": errors.AuthenticationError,
-    "RefreshError": errors.AuthenticationError,
+    **dict.fromkeys(_CREDENTIALS, errors.AuthenticationError),
     # the object can do no such thing; another may
     "NotImplementedError": errors.UnsupportedParameterError,
+    "PydanticSerializationError": errors.UnsupportedParameterError,
+    # a package of its own that it misses
+    "ImportError": errors.MisconfiguredTargetError,
     # an answer that its reader did not expect
     "APIResponseValidationError": errors.ProtocolViolationError,
+    "AssertionError": errors.ProtocolViolationError,
     "AttributeError": errors.ProtocolViolationError,
     "JSONDecodeError": errors.ProtocolViolationError,
     "LookupError": errors.ProtocolViolationError,
@@ -99,9 +110,19 @@ _DEAD_LOOP: Final = "event loop is closed"
 """What a pooled connection of an earlier event loop comes to: a new one will do."""
 
 _MISUSED: Final = re.compile(
-    r"unexpected keyword argument|required (positional|keyword-only) argument|takes \d+ positional"
+    r"unexpected keyword argument(?: '(\w+)')?"
+    r"|required (?:positional|keyword-only) argument|takes \d+ positional"
 )
-_OURS: Final = (AssertionError, ImportError, NameError, Warning, errors.ConfigurationError)
+_NOT_WRITABLE: Final = re.compile(
+    r"(?:unsupported|unrecogni[sz]ed)[\w\s]* (?:block|content|message|part|role)\b", re.IGNORECASE
+)
+"""What integrations say of a message they cannot send."""
+
+_OURS: Final = (AssertionError, ImportError, NameError)
+"""Faults of whoever wrote the code that raised them."""
+
+_ALWAYS_SEEN: Final = (Warning, errors.ConfigurationError)
+"""What the program asked to be told of."""
 
 
 def classify_exception(
@@ -116,37 +137,92 @@ def classify_exception(
             part of this fault.
 
     Returns:
-        As :func:`.classify.classify`; what nothing is known of is a :class:`ServerError`. None
-        for a fault of the program's own, such as an argument nobody takes: that should be seen.
+        As :func:`.classify.classify`; what nothing is known of is a :class:`ServerError`, and what
+        kept the object from asking at all an :class:`UnsupportedParameterError`. None for a fault
+        in the program's own code, such as an argument nobody takes: that should be seen.
     """
     links = list(_links(error, ignoring))
-    for link in links:
-        if isinstance(link, errors.AttemptError):
-            return link
-        if isinstance(link, errors.RouterError):
-            break
-        if (http := _answer(link)) is not None:
-            return classify(http, endpoint)
-        if (payload := _payload(link)) is not None:
-            return classify_payload(payload, endpoint)
+    misused = _MISUSED.search(str(error)) if isinstance(error, TypeError) else None
+    seen = isinstance(error, _ALWAYS_SEEN) or (
+        (misused is not None or isinstance(error, _OURS)) and is_the_programs_own(error)
+    )
+    known = _carried(error, links, endpoint, asked=seen)
+    if known is not None:
+        return known
     said = scrub(str(error) or type(error).__name__, endpoint.api_key)
     for link in links:
-        names = [kind.__name__ for kind in type(link).__mro__]
+        names = _names(link)
         phase = next((_WAITED[name] for name in names if name in _WAITED), None)
         if phase is not None:
             return errors.TargetTimeoutError(said, phase=phase, target=endpoint.name)
         if not _TRANSPORT.isdisjoint(names) or _DEAD_LOOP in str(link).lower():
             return errors.TargetConnectionError(said, target=endpoint.name)
-    if isinstance(error, _OURS) or (isinstance(error, TypeError) and _MISUSED.search(str(error))):
+    if seen:
         return None
+    if misused:
+        return _not_sent(error, endpoint, misused[1])
     by_words = classify_payload(str(error), endpoint)
     if type(by_words) is not errors.ServerError:
         return by_words
+    if _NOT_WRITABLE.search(str(error)):
+        return _not_sent(error, endpoint)
+    kinds = (_KINDS[name] for link in links for name in _names(link) if name in _KINDS)
+    kind = next(kinds, errors.ServerError)
+    sent = kind not in (errors.MisconfiguredTargetError, errors.UnsupportedParameterError)
+    return kind(_with_class(error, said), target=endpoint.name, sent=sent)
+
+
+def raise_classified(
+    error: Exception, endpoint: Endpoint, *, ignoring: BaseException | None = None
+) -> NoReturn:
+    """Raise the error that an exception of a model object is, or that itself.
+
+    The exception is its cause, for whoever reads the traceback, unless that would show a key.
+
+    Args:
+        error: As of :func:`classify_exception`.
+        endpoint: As of :func:`classify_exception`.
+        ignoring: As of :func:`classify_exception`.
+    """
+    known = classify_exception(error, endpoint, ignoring=ignoring)
+    if known is None or known is error:
+        raise error
+    links = _links(error, ignoring)
+    if not any(holds_key(str(link), endpoint.api_key) for link in links):
+        raise known from error
+    try:
+        raise known from None
+    finally:
+        known.__context__ = None  # some who report errors show that, too
+
+
+def _carried(
+    error: Exception, links: Sequence[BaseException], endpoint: Endpoint, *, asked: bool
+) -> AttemptError | None:
+    """Name the error by what the vendor answered, or by its not having been asked."""
+    asked = asked or any(not _CREDENTIALS.isdisjoint(_names(link)) for link in links)
     for link in links:
-        for kind in type(link).__mro__:
-            if kind.__name__ in _KINDS:
-                return _KINDS[kind.__name__](_with_class(error, said), target=endpoint.name)
-    return errors.ServerError(_with_class(error, said), target=endpoint.name)
+        if isinstance(link, errors.AttemptError):
+            return link
+        if isinstance(link, errors.RouterError):
+            return None
+        # before what the link carries: that may be of an image that could not be fetched
+        if not asked and while_writing(link):
+            return _not_sent(error, endpoint)
+        if (http := _answer(link)) is not None:
+            return classify(http, endpoint)
+        if (payload := _payload(link)) is not None:
+            return classify_payload(payload, endpoint)
+    return None
+
+
+def _not_sent(
+    error: Exception, endpoint: Endpoint, parameter: str | None = None
+) -> errors.UnsupportedParameterError:
+    said = _with_class(error, scrub(str(error), endpoint.api_key))
+    return errors.UnsupportedParameterError(
+        said, parameter=parameter, target=endpoint.name, sent=False
+    )
 
 
 def _links(error: BaseException, ignoring: BaseException | None) -> Iterator[BaseException]:
@@ -237,6 +313,10 @@ def _payload(link: BaseException) -> Mapping[str, Any] | str | None:
             return said
     first = link.args[0] if link.args else None
     return first if isinstance(first, Mapping) and first else None
+
+
+def _names(link: BaseException) -> list[str]:
+    return [kind.__name__ for kind in type(link).__mro__]
 
 
 def _with_class(error: Exception, said: str) -> str:

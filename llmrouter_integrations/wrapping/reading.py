@@ -28,6 +28,7 @@ class Ending:
 
     A model that has ever told why an answer ended must tell it of every answer: one that ends
     without is taken to be cut off. One that never has is taken at its word that the answer is over.
+    Whole and streamed answers are judged apart: some integrations tell it of the one kind only.
 
     Args:
         endpoint: Whose answers they are.
@@ -36,7 +37,7 @@ class Ending:
 
     def __init__(self, endpoint: Endpoint, *, tells: bool) -> None:
         self._endpoint = endpoint
-        self._tells = tells
+        self._tells = {"whole": tells, "streamed": tells}
 
     def whole(self, response: Response) -> Response:
         """Give a whole answer back, if it ended and is one.
@@ -45,7 +46,7 @@ class Ending:
             TruncatedAnswerError: It did not end.
             ProtocolViolationError: It is none; see :func:`~..wire.checks.finished`.
         """
-        if self._told(response.raw_finish_reason):
+        if self._told("whole", response.raw_finish_reason):
             return finished(response, self._endpoint)
         called = bool(response.message.tool_calls)
         response = replace(response, finish_reason="tool_calls" if called else "stop")
@@ -54,7 +55,7 @@ class Ending:
     def streamed(self, reading: Reading, last: Chunk) -> Chunk:
         """Give a stream's last chunk back; as :meth:`whole`."""
         reading.note(last.deltas)
-        if not self._told(last.raw_finish_reason):
+        if not self._told("streamed", last.raw_finish_reason):
             last = replace(last, finish_reason="tool_calls" if reading.calls else "stop")
         check_end(
             last.finish_reason or "unknown",
@@ -64,10 +65,10 @@ class Ending:
         )
         return last
 
-    def _told(self, raw: str | None) -> bool:
+    def _told(self, kind: str, raw: str | None) -> bool:
         if raw is not None:
-            self._tells = True
-        elif self._tells:
+            self._tells[kind] = True
+        elif self._tells[kind]:
             raise TruncatedAnswerError(
                 "the answer ended without a finish reason", target=self._endpoint.name
             )
@@ -88,8 +89,14 @@ class Reading:
         self._began = time.monotonic()
         self._started = False
 
-    def chunk(self, deltas: tuple[Delta, ...]) -> Chunk | None:
-        """Give the chunk that some deltas come to, if there are any."""
+    def chunk(self, deltas: tuple[Delta, ...], *, at_work: bool = False) -> Chunk | None:
+        """Give the chunk that some deltas come to, if there are any.
+
+        Args:
+            deltas: The deltas.
+            at_work: Whether the model is seen to write what cannot be given yet.
+        """
+        self._started = self._started or at_work
         if not deltas:
             return None
         self.note(deltas)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from llmrouter_integrations.wrapping.usage import said as within
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -50,7 +52,7 @@ def raw_reason(said: Mapping[str, Any]) -> str | None:
         word = getattr(word, "name", word)  # Google's is an enumeration
         if isinstance(word, str) and word:
             if word == "incomplete":  # OpenAI's Responses
-                return (said.get("incomplete_details") or {}).get("reason") or word
+                return within(said, "incomplete_details.reason") or word
             return word
     return None
 

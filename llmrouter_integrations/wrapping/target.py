@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
-from llmrouter_integrations.config import BoundTarget
+from llmrouter_integrations.config import BoundTarget, TargetConfig
 from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.fleet import quota_group
 from llmrouter_integrations.wire import registry
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import BaseModel
+    from pydantic_core import ErrorDetails
 
 __all__ = ["account_of_key", "bound", "key_of", "limited_s", "named_in", "served_at"]
 
@@ -29,11 +31,18 @@ def bound(model: str, backend: Any, account: str | None, said: Mapping[str, Any]
     try:
         return BoundTarget(model=model, backend=backend, account=account, **said)
     except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors(include_url=False, include_input=False)
-        )
-        raise ConfigurationError(f"target {model}: {told}") from None
+        faults = error.errors(include_url=False, include_input=False)
+        told = "; ".join([_told(fault) for fault in faults])
+        raise ConfigurationError(f"target {said.get('name') or model}: {told}") from None
+
+
+def _told(fault: ErrorDetails) -> str:
+    field = ".".join(map(str, fault["loc"]))
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(field, TargetConfig.model_fields, n=1)
+        message = "no such setting" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"{field}: {message}" if field else message
 
 
 def key_of(model: BaseModel) -> str | None:

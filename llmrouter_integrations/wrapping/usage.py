@@ -50,6 +50,8 @@ def said(of: Any, name: str) -> Any:
 def counts_in(usage: Any) -> dict[str, int]:
     """Read a vendor's usage, a mapping or an object; empty where it is none."""
     found: dict[str, int] = {}
+    if usage is None:
+        return found
     for count, names in _NAMES.items():
         value = next((v for name in names if isinstance(v := said(usage, name), int)), None)
         if value is not None:

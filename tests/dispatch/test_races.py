@@ -143,13 +143,49 @@ def test_never_more_than_two_at_once_and_the_third_when_one_fails_late() -> None
     assert played.outcomes == [("a", "error"), ("b", "error"), ("c", "ok")]
 
 
-def test_a_request_error_of_either_ends_both() -> None:
+def test_an_error_of_the_second_takes_nothing_from_the_first() -> None:
+    script = {"a": [(9.0, ANSWER)], "b": [(0.5, InvalidRequestError("no such field"))]}
+    played = race(script)
+    assert played.outcomes == [("b", "error"), ("a", "ok")]
+
+
+def test_a_request_error_of_the_last_ends_it() -> None:
     state = MemoryState()
-    played = race(
-        {"a": [(9.0, ANSWER)], "b": [(0.5, InvalidRequestError("no such field"))]}, state=state
-    )
+    script = {"a": [(9.0, InvalidRequestError("no"))], "b": [(0.5, broken())]}
+    played = race(script, state=state)
     assert isinstance(played.error, InvalidRequestError)
+    assert played.outcomes == [("b", "error"), ("a", "error")]
     assert all(health.in_flight == 0 for health in state.snapshot().targets.values())
+
+
+def test_a_resting_second_costs_nothing() -> None:
+    state, paid = MemoryState(), []
+    race({"b": [(0.1, broken())]}, B, state=state)
+    race({"b": [(0.1, broken())]}, B, state=state)
+    race(
+        {"a": [(9.0, ANSWER)], "b": [(0.1, ANSWER)]},
+        state=state,
+        after_s=0.1,
+        pays=lambda usd: paid.append(usd) or True,
+    )
+    assert paid == []
+
+
+def test_a_hedge_keeps_to_the_price_cap() -> None:
+    plan = Plan(
+        (A, B),
+        60.0,
+        hedge=Hedge(lambda target: 1.0, lambda usd: True),
+        expect=lambda target: Settlement(EXPECTED, 0.5),
+        max_cost_usd=0.6,
+    )
+    assert perform(plan, {"a": [(9.0, ANSWER)], "b": [(0.1, ANSWER)]}).names == "a"
+
+
+def test_the_first_average_is_the_first_cost() -> None:
+    purse = Purse(1.0)
+    purse.earn(0.01)
+    assert purse.pays(0.01)
 
 
 def test_both_fail() -> None:

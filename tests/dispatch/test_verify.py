@@ -312,6 +312,7 @@ def test_the_form_of_an_answer(asked, answer, problem):
         ("```json {} ```", None),
         ("```json\n{}```", None),
         ("```JSON\n{}\n```", None),
+        ("```jsonjson\n{}\n```", None),
         ("```\n{}\n``` !", None),
         ("``````", None),
         ("````", None),
@@ -341,6 +342,7 @@ def test_no_verdict_repeats_a_document(size):
         check_tools(asked, calls((long[:10], args))),
         check_tools(asked, calls((long + "q", args))),
         check_tools(asked, calls((long[:10], long))),
+        check_tools(asked, calls(*[(long[:10], args)] * 20)),
         verifier(lambda _: long + long, asked)(says("")),
     ]
     assert all(verdict and len(verdict) <= MOST_CHARACTERS for verdict in verdicts)

@@ -97,10 +97,10 @@ def llama_index_parses(response):
 
 @settings(max_examples=300)
 @given(answers)
-def test_a_text_passes_where_llama_index_parses_it_and_then_langchain_does_too(answer):
+def test_what_passes_is_parsed_by_both_faces(answer):
     asked = llama_index_request([ChatMessage("?")], schema_kwargs(Person))
     passes = verifier("schema", asked)(answer) is None
-    assert passes == llama_index_parses(answer)
+    assert llama_index_parses(answer) or not passes  # it reads an object within prose, too
     for method in ("json_schema", "json_mode"):
         asked, parser = asked_by_langchain(method)
         holds = verifier("schema", asked)(answer) is None

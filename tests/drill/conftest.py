@@ -7,7 +7,7 @@ import pytest
 from llmrouter_integrations.drill.scene import SimulatedScene, built_in
 from llmrouter_integrations.drill.stage import Stage
 
-PATIENCE_S = {"time": 0.25}
+PATIENCE_S = {"time": 0.5}
 """Seconds of patience where a row's fault is silence; elsewhere, enough for a busy machine."""
 
 
@@ -27,7 +27,9 @@ def scene_of(stage):
         if known not in scenes:
             config = built_in(config) if isinstance(config, str) else config
             patience_s = PATIENCE_S.get(kind, 1.0)
-            scenes[known] = SimulatedScene(config, stage, patience_s=patience_s)
+            scene = scenes[known] = SimulatedScene(config, stage, patience_s=patience_s)
+            # what a first call alone pays for (certificates, imports) is not to run into a limit
+            scene.router(None, ()).complete("warm up", hints={"timeout_s": 10})
         return scenes[known]
 
     yield make

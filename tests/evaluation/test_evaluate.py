@@ -12,6 +12,7 @@ import pytest
 
 from llmrouter_integrations.errors import DatasetError
 from llmrouter_integrations.evaluation.baselines import BASELINES, Contender, train_on_length
+from llmrouter_integrations.evaluation.curve import arena_score
 from llmrouter_integrations.evaluation.datasets import LabelledTable
 from llmrouter_integrations.evaluation.evaluate import Options, cross_validate, hold_out
 from llmrouter_integrations.evaluation.html import report
@@ -69,6 +70,8 @@ def test_figures_by_hand_on_rows_that_leave_no_doubt():
     assert router["quality_best"] == 1
     # a good answer is worth 5 cents: the long ones are worth a cent, the short ones not
     assert (router["quality"], router["cost"]) == pytest.approx((1.0, 0.0055))
+    assert router["arena"] == pytest.approx(arena_score(1.0, 5.5))
+    assert router["policies"]["balanced"]["arena"] == router["arena"]
     assert router["ece"] < 0.1
     base = told["baselines"]
     assert (base["random"]["apgr"], base["best_single"]["apgr"]) == pytest.approx((0.5, 0.5))
@@ -79,7 +82,8 @@ def test_figures_by_hand_on_rows_that_leave_no_doubt():
     assert base["single_models"]["aiq"] == pytest.approx(0.75)
     over = router["over"]["single_models"]
     assert over["aiq"] == pytest.approx(0.125)
-    assert over["intervals"]["aiq"][0] > 0
+    low, high = over["intervals"]["aiq"]
+    assert 0.1 < low <= high < 0.126
 
 
 def test_knowing_helps_and_only_the_oracle_sees_the_answers(held_out):
@@ -157,6 +161,18 @@ def test_two_models_without_costs_are_judged_by_calls_to_the_strong_one():
     assert told["router"]["arena"] is None
     assert told["router"]["policies"] == {}
     assert 0.3 < told["router"]["cost"] < 0.7  # operated where half of the calls are strong
+
+
+def test_folds_do_not_make_a_constant_router_worse_than_chance():
+    told = cross_validate(table(200, costs=False).columns(("weak", "strong")), "random", (), QUICK)
+    assert as_record(told)["baselines"]["single_models"]["apgr"] == pytest.approx(0.5)
+
+
+def test_where_the_best_model_is_the_cheapest_the_next_cheapest_is_the_weak_one():
+    made = table(100)
+    cost = made.cost[:, [2, 1, 0]]
+    told = cross_validate(dataclasses.replace(made, cost=cost), "random", (), QUICK)
+    assert told.pair == ("strong", "weak")
 
 
 def test_three_models_without_costs_have_no_curve():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from llmrouter_integrations.errors import ConfigurationError, DatasetError
+from llmrouter_integrations.evaluation import traffic as traffic_module
 from llmrouter_integrations.evaluation.traffic import COST_SHARES, Traffic, from_catalogue, run
 from llmrouter_integrations.evaluation.traffic_report import traffic_record, traffic_report
 
@@ -76,6 +77,13 @@ def test_what_is_expected_comes_from_the_other_half_alone(tmp_path):
 
     run(Traffic.read(path), expect, halvings=20)
     assert set(seen) == {0.8, 1.0}  # the one or the other, never the mean of both
+
+
+def test_an_aim_that_nothing_keeps_to_gets_the_cheapest(traffic, monkeypatch):
+    monkeypatch.setattr(traffic_module, "AIMED_SHARES", (0.01,))
+    told = run(traffic, halvings=3)
+    assert told.aimed[0.01][1].value == pytest.approx(0.05)
+    assert told.fixed_aimed[0.01][1].value == pytest.approx(0.05)
 
 
 def test_halvings_are_those_of_the_seed(traffic):

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import reduce
+from operator import add
+
 import pytest
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langchain_core.runnables import RunnableLambda
 from langsmith.run_helpers import tracing_context
 from langsmith.utils import tracing_is_enabled
@@ -12,6 +22,7 @@ from llmrouter_integrations import Request, Router, errors
 from llmrouter_integrations.accumulate import ResponseBuilder
 from llmrouter_integrations.dispatch.backend import Call
 from llmrouter_integrations.langchain import RoutedChatModel, as_target
+from llmrouter_integrations.langchain.model_backend import LangChainBackend
 from llmrouter_integrations.langchain.silence import unheard
 from llmrouter_integrations.langchain.to_messages import to_messages
 from llmrouter_integrations.messages import (
@@ -27,6 +38,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     ToolResultPart,
 )
+from llmrouter_integrations.testing import Reply, ToolCall
 from llmrouter_integrations.transport import Limits
 from tests.langchain_models import STOPPED, Formal, Plain, Settable, Streaming
 
@@ -102,6 +114,41 @@ def test_openais_models_take_what_only_openai_knows(simulator, chat_openai):
         "odd": 1,
         "store": True,
     }
+
+
+RESPONSES_LACKS = {
+    "seed": 3,
+    "frequency_penalty": 0.1,
+    "presence_penalty": 0.1,
+    "logprobs": True,
+    "stop": ["END"],
+    "modalities": ["text"],
+}
+
+
+@pytest.mark.parametrize("name", RESPONSES_LACKS)
+@pytest.mark.parametrize("way", ["complete", "stream"])
+def test_what_openais_other_protocol_lacks_is_left_out_and_told(simulator, chat_openai, name, way):
+    said = {name: RESPONSES_LACKS[name], "service_tier": "flex"}
+    router = Router(models=[as_target(chat_openai("gpt-5.4", use_responses_api=True))])
+    if way == "complete":
+        response = router.complete("hi", **said)
+    else:
+        *_, last = router.stream("hi", **said)
+        response = last.response
+    assert response.text == "You said: hi"
+    body = simulator.requests[-1].body
+    assert (name in body, body["service_tier"]) == (False, "flex")
+    told = [(a.parameter, a.action) for a in response.attempts[-1].adjustments]
+    assert told == [(name, "dropped")]
+
+
+def test_by_chat_completions_it_is_sent(simulator, chat_openai):
+    router = Router(models=[as_target(chat_openai())])
+    said = {name: value for name, value in RESPONSES_LACKS.items() if name != "logprobs"}
+    response = router.complete("hi", **said)
+    assert said.items() <= simulator.requests[-1].body.items()
+    assert response.attempts[-1].adjustments == ()
 
 
 def test_fields_for_one_vendor_reach_only_it():
@@ -316,6 +363,106 @@ def test_openais_encrypted_reasoning_comes_back_to_openai(simulator, chat_openai
     assert item["summary"] == [{"type": "summary_text", "text": "hm"}]
 
 
+ITEMS = (
+    ReasoningPart("hm", "openai", item_id="rs_1"),
+    TextPart("Wait.", item_id="commentary/msg_1", issuer="openai"),
+    ToolCallPart("c1", "weather", "{}", item_id="fc_1", issuer="openai"),
+)
+KEPT_NOWHERE = [
+    ReasoningPart("hm", "openai", "secret", item_id="rs_1"),
+    ReasoningPart("hm", "openai", item_id="rs_1", raw={"summary": [{"text": "hm"}]}),
+]
+
+
+def as_items(*parts):
+    result = Message("tool", (ToolResultPart("c1", (TextPart("sunny"),)),))
+    history = (SAID, Message("assistant", parts), result)
+    (_, turn, _), _ = to_messages(history, "openai", reads_items=True)
+    return turn
+
+
+def test_what_openai_keeps_is_found_by_its_ids():
+    assert as_items(*ITEMS).content == [
+        {"type": "reasoning", "id": "rs_1", "reasoning": "hm"},
+        {"type": "text", "text": "Wait.", "phase": "commentary", "id": "msg_1"},
+        {
+            "type": "tool_call",
+            "id": "c1",
+            "name": "weather",
+            "args": {},
+            "extras": {"item_id": "fc_1"},
+        },
+    ]
+
+
+@pytest.mark.parametrize("reasoning", KEPT_NOWHERE)
+def test_ids_of_what_is_kept_nowhere_stay_behind(reasoning):
+    turn = as_items(reasoning, *ITEMS[1:])
+    *reasoned, text, called = turn.content
+    assert [b["extras"]["encrypted_content"] for b in reasoned] == [reasoning.signature] * len(
+        reasoned
+    )
+    assert bool(reasoned) == bool(reasoning.signature)
+    assert text == {"type": "text", "text": "Wait.", "phase": "commentary"}
+    assert "extras" not in called
+    assert as_items(*[replace(part, item_id=None) for part in ITEMS]).content == "Wait."
+
+
+def test_by_chat_completions_no_item_is_told():
+    history = (SAID, Message("assistant", ITEMS[:2]), SAID)
+    (_, turn, _), _ = to_messages(history, "openai")
+    assert (turn.content, turn.response_metadata) == ("Wait.", {})
+
+
+@pytest.mark.parametrize("way", ["invoke", "stream"])
+def test_openais_items_come_back_with_their_ids(simulator, chat_openai, way):
+    call = ToolCall("weather", {"in": "Rome"})
+    simulator.script("gpt-5.4", Reply("Wait.", reasoning="hm", tool_calls=(call,)), Reply("Sunny."))
+    llm = RoutedChatModel(models=[chat_openai("gpt-5.4", use_responses_api=True)])
+    llm = llm.bind_tools([{"title": "weather", "type": "object", "properties": {}}])
+    asked = HumanMessage("And in Rome?")
+    first = llm.invoke([asked]) if way == "invoke" else reduce(add, llm.stream([asked]))
+    llm.invoke([asked, first, ToolMessage("sunny", tool_call_id=first.tool_calls[0]["id"])])
+    items = simulator.requests[-1].body["input"][1:-1]
+    assert [item["type"] for item in items] == ["reasoning", "message", "function_call"]
+    kinds = [item["id"].partition("_")[0] for item in items]
+    assert kinds == ["rs", "msg", "fc"]
+    assert items[0]["summary"] == [{"type": "summary_text", "text": "hm"}]
+
+
+def test_a_phase_that_is_streamed_before_its_id():
+    pieces = [
+        piece([{"type": "text", "text": "", "phase": "commentary", "index": 0}]),
+        piece([{"type": "text", "text": "Wait.", "index": 0}]),
+        piece([{"type": "text", "text": "", "id": "msg_1", "index": 0}]),
+        piece([], response_metadata=STOPPED),
+    ]
+    provider = {"ls_provider": "openai", "ls_model_name": "m"}
+    kind = type("Phased", (Streaming,), {"_get_ls_params": lambda *_, **__: provider})
+    (text,) = folded(kind(pieces=pieces)).message.parts
+    assert (text.text, text.item_id, text.issuer) == ("Wait.", "commentary/msg_1", "openai")
+    whole = {"type": "text", "text": "Wait.", "phase": "commentary", "id": "msg_1"}
+    (text,) = read(AIMessage([whole], response_metadata={"model_provider": "openai"})).message.parts
+    assert text.item_id == "commentary/msg_1"
+
+
+def test_googles_signatures_come_back_to_google():
+    parts = (
+        ReasoningPart("hm", "gemini"),
+        ReasoningPart("so", "gemini", "c2ln"),
+        TextPart("Wait."),
+        ToolCallPart("c1", "weather", "{}", "c2ln", issuer="gemini"),
+        ToolCallPart("c2", "weather", "{}"),
+    )
+    results = tuple([ToolResultPart(i, (TextPart("sunny"),)) for i in ("c1", "c2")])
+    history = (SAID, Message("assistant", parts), Message("tool", results))
+    (_, turn, *_), _ = to_messages(history, "gemini")
+    assert turn.additional_kwargs == {"__gemini_function_call_thought_signatures__": {"c1": "c2ln"}}
+    assert [block.get("reasoning") for block in turn.content] == ["so", None, None, None]
+    (_, turn, *_), _ = to_messages(history, "anthropic")
+    assert turn.additional_kwargs == {}
+
+
 # -- answers -------------------------------------------------------------------------------------------
 
 
@@ -522,6 +669,28 @@ def test_a_streamed_call_that_is_no_json():
 def test_a_stream_that_breaks():
     with pytest.raises(errors.TargetConnectionError):
         folded(Streaming(pieces=[piece("a"), ConnectionResetError("reset")]))
+
+
+@pytest.mark.parametrize(
+    ("provider", "said", "asked"),
+    [
+        ("openai", {}, True),
+        ("vllm", {}, True),
+        ("vllm", {"stream_usage": False}, False),
+        ("mistral", {}, False),  # refuses to be asked, and says it all the same
+    ],
+)
+def test_what_a_stream_cost_is_asked_of_any_server_that_can_be(
+    simulator, chat_openai, provider, said, asked
+):
+    model = chat_openai(base_url=simulator.url(provider), **said)
+    backend = LangChainBackend(
+        model, name="mine", provider=provider, model_id="gpt-4.1", issuer="openai"
+    )
+    assert model.stream_usage is said.get("stream_usage")
+    *_, last = backend.stream(call(Request((SAID,))))
+    assert ("stream_options" in simulator.requests[-1].body) is asked
+    assert last.usage.reported is (asked or provider == "mistral")
 
 
 # -- faults --------------------------------------------------------------------------------------------

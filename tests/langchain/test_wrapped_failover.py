@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections import Counter
+from typing import Any
 
 import httpx
 import pytest
@@ -11,7 +14,8 @@ from langchain.agents import create_agent
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_callback
 from langchain_core.globals import set_llm_cache
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.tools import tool
 from langchain_core.tracers.context import collect_runs
 from pydantic import BaseModel
@@ -19,6 +23,7 @@ from pydantic import BaseModel
 from llmrouter_integrations import Router, errors
 from llmrouter_integrations.langchain import RoutedChatModel, as_target
 from llmrouter_integrations.testing import Fault, Reply, ToolCall
+from tests.langchain_models import STOPPED, Plain
 
 WRAPPED, WIRE = "gpt-4.1", "claude-haiku-4-5"
 
@@ -67,10 +72,10 @@ async def astreamed(llm, asked, **config):
 
 
 WAYS = {
-    "invoke": lambda llm: llm.invoke("hi").text,
-    "stream": lambda llm: "".join(c.text for c in llm.stream("hi")),
-    "ainvoke": lambda llm: asyncio.run(llm.ainvoke("hi")).text,
-    "astream": lambda llm: "".join(c.text for c in asyncio.run(astreamed(llm, "hi"))),
+    "invoke": lambda llm, asked="hi": llm.invoke(asked).text,
+    "stream": lambda llm, asked="hi": "".join(c.text for c in llm.stream(asked)),
+    "ainvoke": lambda llm, asked="hi": asyncio.run(llm.ainvoke(asked)).text,
+    "astream": lambda llm, asked="hi": "".join(c.text for c in asyncio.run(astreamed(llm, asked))),
 }
 
 
@@ -153,6 +158,38 @@ def test_a_bad_key_stops_every_target_with_that_key(simulator, chat_openai):
     llm.invoke("hi")
     llm.invoke("hi")
     assert (simulator.calls(WRAPPED), simulator.calls(WIRE)) == (1, 2)
+
+
+class Picky(Plain):
+    """Cannot write down what mentions an image, as integrations cannot that know no such block."""
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        self._create_message_dicts(messages)
+        return super()._generate(messages, stop, run_manager, **kwargs)
+
+    def _create_message_dicts(self, messages):
+        if "image" in messages[-1].text:
+            raise ValueError("what is that?")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_model_cannot_write_down_leaves_it_in_good_health(simulator, way):
+    llm = routed([{"model": Picky(), "name": "picky"}, simulator.target("openai", WRAPPED)])
+    for _ in range(4):
+        assert WAYS[way](llm, "an image") == "You said: an image"
+    assert WAYS[way](llm, "hi") == "ok"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_argument_a_models_client_refuses_goes_to_another(simulator, chat_openai, way):
+    model = chat_openai("gpt-5.4", use_responses_api=True, model_kwargs={"odd": 1})
+    llm = routed([{"model": model, "name": "old"}, simulator.target("anthropic", WIRE)])
+    for _ in range(4):
+        assert WAYS[way](llm) == "You said: hi"
+    assert simulator.calls("gpt-5.4") == 0
+    with pytest.raises(errors.UnsupportedParameterError, match="'odd'") as caught:
+        WAYS[way](routed([model]))
+    assert caught.value.parameter == "odd"
 
 
 # -- heard once ------------------------------------------------------------------------------------
@@ -360,6 +397,98 @@ def test_a_model_that_hangs_is_left(simulator, chat_openai, way):
     simulator.script("gpt-4.1-mini", Reply("in time"))
     llm = routed([chat_openai(WRAPPED), chat_openai("gpt-4.1-mini")], timeout=0.6)
     assert WAYS[way](llm) == "in time"
+
+
+class Stalling(Plain):
+    """Answers once its gate is open, whatever its caller's patience: it takes no timeout."""
+
+    gate: Any = None
+    stalls_at: int = 0
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        self.gate.wait()
+        return super()._generate(messages, stop, run_manager, **kwargs)
+
+    def _stream(self, messages, stop=None, run_manager=None, **kwargs):
+        for at, word in enumerate(["one ", "two"]):
+            if at == self.stalls_at:
+                self.gate.wait()
+            yield ChatGenerationChunk(message=AIMessageChunk(word))
+        yield ChatGenerationChunk(message=AIMessageChunk("", response_metadata=STOPPED))
+        if self.stalls_at == 3:
+            self.gate.wait()
+
+
+@pytest.fixture
+def gate():
+    """What a stalling model waits for; opened in the end, so that no thread outlives its test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.mark.parametrize("way", ["invoke", "stream"])
+def test_a_model_that_takes_no_timeout_is_left_all_the_same(simulator, gate, way):
+    stalling = {"model": Stalling(gate=gate), "name": "stalling"}
+    llm = routed([stalling, simulator.target("openai", WRAPPED)], timeout=0.6, max_retries=0)
+    assert WAYS[way](llm) == "You said: hi"
+
+
+def test_a_body_that_drips_is_left(simulator, chat_openai):
+    """Each read is in time, the answer is not."""
+    simulator.script(WRAPPED, Fault.drip(0.05))
+    llm = routed([chat_openai(WRAPPED), simulator.target("anthropic", WIRE)], timeout=0.6)
+    assert llm.invoke("hi").response_metadata["llmrouter"]["target"] == f"anthropic/{WIRE}"
+
+
+@pytest.mark.parametrize(("stalls_at", "said"), [(1, "one "), (2, "one two")])
+def test_a_stream_read_in_a_thread_is_cut_off_when_it_falls_silent(gate, stalls_at, said):
+    class Silent(Stalling):
+        def _stream(self, *args, **kwargs):
+            *content, last = super()._stream(*args, **kwargs)
+            yield from content
+            self.gate.wait()
+            yield last
+
+    model = Silent(gate=gate, stalls_at=9) if stalls_at == 2 else Stalling(gate=gate, stalls_at=1)
+    router = Router(models=[as_target(model)], idle_timeout_s=0.1)
+    heard = []
+    with pytest.raises(errors.StreamInterrupted) as caught:
+        heard.extend(router.stream("hi"))
+    assert (caught.value.partial.text, caught.value.cause.phase) == (said, "idle")
+
+
+def test_an_answer_that_has_ended_is_kept_though_its_stream_goes_on(gate):
+    assert WAYS["stream"](routed([Stalling(gate=gate, stalls_at=3)], timeout=0.3)) == "one two"
+
+
+async def test_and_awaited():
+    class Lingering(Stalling):
+        async def _astream(self, *args, **kwargs):
+            for chunk in super()._stream(*args, **kwargs):
+                yield chunk
+            await asyncio.sleep(9)
+
+    llm = routed([Lingering(stalls_at=9)], timeout=0.3)
+    assert "".join([chunk.text async for chunk in llm.astream("hi")]) == "one two"
+
+
+def test_what_has_come_when_the_time_is_up_still_counts(gate):
+    router = Router(models=[as_target(Stalling(gate=gate, stalls_at=9))], timeout_s=0.2)
+    said = []
+    for chunk in router.stream("hi"):
+        said.extend(delta.text for delta in chunk.deltas)
+        if "two" in said:
+            time.sleep(0.2)
+    assert said == ["one ", "two"]
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+def test_the_first_tokens_time_is_not_every_silences(simulator, chat_openai, way):
+    pause = Fault.stall_body(2, 0.3, reply=Reply("one two three four"))
+    simulator.script(WRAPPED, pause)
+    config = {"models": [chat_openai(WRAPPED)], "first_token_timeout_s": 0.2, "idle_timeout_s": 5}
+    assert WAYS[way](RoutedChatModel(config=config, max_retries=0)) == "one two three four"
 
 
 async def test_a_stream_that_falls_silent_is_cut_off(simulator, chat_openai):

@@ -100,6 +100,7 @@ class Integration(Wrapped, ChatModelIntegrationTests):
 class Responses:
     asked = "gpt-5.4"
     responses = True
+    supports_image_tool_message = True
 
 
 class TestChatUnit(Unit):

@@ -6,11 +6,12 @@ import copy
 import json
 import pickle
 from functools import cached_property
+from typing import Any
 
 import pytest
 from langchain_core.load import dumps, load
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from llmrouter_integrations import BoundTarget, Router, RouterConfig, errors
 from llmrouter_integrations.langchain import RoutedChatModel, as_target
@@ -87,6 +88,73 @@ def test_price_and_abilities_are_looked_up_by_name():
     assert (found.abilities, found.context_window) == (wire.abilities, wire.context_window)
     (local,) = Router(models=[as_target(told("ChatOllama", "ollama", "l"))]).targets
     assert local.rates.output_usd == 0
+
+
+def target_of(model, **said):
+    (target,) = RoutedChatModel(models=[{"model": model, **said}]).router.targets
+    return target
+
+
+PROFILE = {
+    "max_input_tokens": 8000,
+    "max_output_tokens": 500,
+    "tool_calling": False,
+    "structured_output": True,
+    "image_inputs": False,
+    "audio_inputs": True,
+}
+
+
+@pytest.mark.parametrize("name", ["my-local", "gpt-4.1"])
+def test_the_profile_that_a_user_gives_is_believed(name):
+    model = ChatOpenAI(model=name, api_key=KEY, profile=PROFILE)
+    target = target_of(model)
+    assert (target.context_window, target.max_output, target.max_input) == (8000, 500, None)
+    able = target.abilities
+    assert (able.tools, able.structured_output) == (False, True)
+    assert [able.takes(kind) for kind in ("text", "image", "audio", "video")] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    profile = RoutedChatModel(models=[model]).profile
+    assert (profile["max_input_tokens"], profile["tool_calling"]) == (8000, False)
+
+
+def test_what_is_said_of_the_target_goes_before_its_models_profile():
+    model = ChatOpenAI(model="my-local", api_key=KEY, profile=PROFILE)
+    target = target_of(model, context_window=4000, abilities={"tools": True})
+    assert (target.context_window, target.max_output) == (4000, 500)
+    assert (target.abilities.tools, target.abilities.structured_output) == (True, True)
+
+
+def test_a_profile_that_comes_with_the_integration_fills_gaps_only():
+    class Known(Settable):
+        def _resolve_model_profile(self):
+            return {**PROFILE, "temperature": False}
+
+    catalogued = target_of(told("ChatAnthropic", "anthropic", "claude-haiku-4-5"))
+
+    class Catalogued(Known):
+        def _get_ls_params(self, stop=None, **kwargs):
+            return {"ls_provider": "anthropic", "ls_model_name": "claude-haiku-4-5"}
+
+    target = target_of(Catalogued())
+    assert target.context_window == catalogued.context_window
+    assert target.abilities.tools is True
+    assert target.abilities.takes("image") is True
+    unheard_of = target_of(Known(model="unheard-of"))
+    assert (unheard_of.context_window, unheard_of.abilities.temperature) == (8000, False)
+    assert unheard_of.abilities.tools is False
+
+
+def test_a_long_request_passes_over_a_model_of_a_small_window(simulator):
+    small = Plain(profile={"max_input_tokens": 100})
+    wire = simulator.target("openai", "gpt-4.1")
+    llm = RoutedChatModel(models=[small, wire], policy="ordered")
+    assert llm.invoke("hi").text == "ok"
+    assert llm.invoke("word " * 2000).response_metadata["llmrouter"]["target"] == "openai/gpt-4.1"
 
 
 def test_one_account_is_one_quota_group():
@@ -203,6 +271,43 @@ def test_no_key_is_written(keyed):
         str(plain_target(keyed.models[0])),
     ]
     assert not [text for text in everything if KEY in text or "another-key" in text]
+
+
+SECRETIVE = [
+    {"default_headers": {"Authorization": f"Bearer {KEY}"}},
+    {"default_query": {"key": KEY}},
+    {"model_kwargs": {"extra_headers": {"X-Tenant": KEY}}},
+    {"openai_proxy": f"http://me:{KEY}@127.0.0.1:1"},
+]
+
+
+@pytest.mark.parametrize("said", SECRETIVE, ids=lambda said: next(iter(said)))
+def test_nor_is_any_other_secret(said, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "the-key-of-that-place")
+    model = ChatOpenAI(model="gpt-4.1", api_key="short", temperature=0.3, **said)
+    llm = RoutedChatModel(models=[model])
+    written = [pickle.dumps(llm).decode("latin-1"), dumps(llm), str(llm._identifying_params)]
+    assert not [text for text in written if KEY in text]
+    inner = pickle.loads(pickle.dumps(llm)).models[0].backend.model
+    assert inner.temperature == 0.3
+    assert KEY not in str(inner.model_kwargs)
+
+
+def test_nor_by_a_model_that_langchain_cannot_write():
+    class ChatOllama(Plain):
+        client_kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    model = ChatOllama(client_kwargs={"headers": {"Authorization": KEY}})
+    assert KEY in repr(model)
+    assert KEY not in dumps(RoutedChatModel(models=[model]))
+
+
+def test_answers_of_models_that_differ_in_a_header_are_cached_apart():
+    one, same, other = (
+        RoutedChatModel(models=[ChatOpenAI(api_key=KEY, default_headers={"X-Tenant": tenant})])
+        for tenant in ("a", "a", "b")
+    )
+    assert one._get_llm_string() == same._get_llm_string() != other._get_llm_string()
 
 
 def test_a_pickle_makes_the_model_anew(keyed, monkeypatch):

@@ -39,7 +39,7 @@ from llmrouter_integrations import RouterConfig
 from llmrouter_integrations.errors import UnknownHintError
 from llmrouter_integrations.hints import RoutingHints
 from llmrouter_integrations.llama_index import RoutedLLM, hints_for
-from llmrouter_integrations.llama_index.hints import TASK_OF_PROMPT
+from llmrouter_integrations.llama_index.prompts import TASK_OF_PROMPT
 from llmrouter_integrations.messages import TextPart, ToolCallPart
 from llmrouter_integrations.testing import Fault, Reply
 from tests.scripted import ScriptedRouter, answer
@@ -184,6 +184,9 @@ def prompts_of_every_kind(router):
     for one in (
         chat,
         SelectorPromptTemplate(default_template=chat),
+        SelectorPromptTemplate(
+            default_template=PromptTemplate("Say {x}"), conditionals=[(lambda _: True, chat)]
+        ),
         RichPromptTemplate("Say {{ x }}", metadata=dict(HINTED)),
         prompt().partial_format(x="b"),
     ):
@@ -573,3 +576,39 @@ def test_llama_indexs_own_prompts_tell_their_task(scripted):
     router.calls.clear()
     get_response_synthesizer(llm=llm, response_mode="tree_summarize").get_response("x", ["y"])
     assert router.hints.task == "summarization"
+
+
+def selector(default, chosen):
+    def prompt(text, said):
+        kind = said.pop("prompt_type", "custom")
+        return PromptTemplate(text, prompt_type=kind, metadata=said)
+
+    return SelectorPromptTemplate(
+        default_template=prompt("x", dict(default)),
+        conditionals=[(lambda _: True, prompt("y", dict(chosen)))],
+    )
+
+
+@pytest.mark.parametrize(
+    ("default", "chosen", "task"),
+    [
+        ({}, {"llmrouter_task": "code"}, "code"),
+        ({"llmrouter_task": "qa"}, {"llmrouter": {"task": "code"}}, "code"),
+        ({"llmrouter_task": "qa"}, {}, "qa"),
+        ({"prompt_type": "text_qa"}, {"prompt_type": "custom"}, "qa"),
+    ],
+)
+def test_a_selected_prompts_hints_outweigh_the_default_ones(scripted, default, chosen, task):
+    router = scripted(answer(TextPart("ok")))
+    RoutedLLM(router=router).predict(selector(default, chosen))
+    assert router.hints.task == task
+
+
+def test_a_selected_prompts_hints_reach_llama_indexs_own_programs(scripted):
+    class Sum(BaseModel):
+        total: int
+
+    router = scripted(answer(ToolCallPart("c1", "Sum", '{"total": 8}')))
+    llm = RoutedLLM(router=router, pydantic_program_mode="function")
+    llm.structured_predict(Sum, selector({}, {"llmrouter_task": "code"}))
+    assert router.hints.task == "code"

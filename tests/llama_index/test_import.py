@@ -38,3 +38,26 @@ def test_only_what_is_asked_for_is_imported():
         "assert not hasattr(ours, 'nothing')\n"
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_llama_index_knows_its_name_whichever_is_imported_first():
+    for order in ("ours, loading", "loading, ours"):
+        lines = {
+            "ours": "import llmrouter_integrations.llama_index",
+            "loading": "import llama_index.core.llms.loading",
+        }
+        code = "\n".join(lines[each] for each in order.split(", "))
+        done = run(
+            f"{code}\nimport sys\n"
+            "assert 'RoutedLLM' in llama_index.core.llms.loading.RECOGNIZED_LLMS\n"
+            "assert 'llmrouter_integrations.llama_index.llm' not in sys.modules\n"
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_what_may_be_slow_is_not_imported_for_its_sake():
+    done = run(
+        "import sys, llmrouter_integrations.llama_index\n"
+        "assert 'llama_index.core.llms.loading' not in sys.modules\n"
+    )
+    assert done.returncode == 0, done.stderr

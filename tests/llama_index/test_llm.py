@@ -362,3 +362,16 @@ def test_a_pickle_works_where_the_keys_are(simulator):
     with mock.patch.dict(os.environ, {"OPENAI_API_KEY": "sk-env-1"}):
         assert "hi" in made.chat(HI).message.content
         assert "hi" in made.with_hints(task="code").chat(HI).message.content
+
+
+def test_llama_index_loads_it_by_name(simulator, monkeypatch):
+    from llama_index.core.extractors import KeywordExtractor
+    from llama_index.core.llms.loading import load_llm
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sim-key")
+    llm = RoutedLLM(models=[simulator.target("openai", "gpt-5.4")], temperature=0.2)
+    loaded = load_llm(llm.to_dict())
+    assert isinstance(loaded, RoutedLLM)
+    assert loaded.temperature == 0.2
+    written = KeywordExtractor(llm=llm).to_dict()
+    assert isinstance(KeywordExtractor.from_dict(written).llm, RoutedLLM)

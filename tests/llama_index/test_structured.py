@@ -108,6 +108,32 @@ def test_fences_are_taken_off(scripted, text):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        f"Here you are:\n```json\n{SAID}\n```\nHope it helps.",
+        f"Sure! {SAID} Hope it helps.",
+        f"```\n{SAID}```",
+    ],
+)
+async def test_an_object_amid_prose_is_read(scripted, text):
+    """As LlamaIndex reads it from models that have no setting for it."""
+    objects, _ = await every_way(RoutedLLM(router=scripted(answer(TextPart(text)))))
+    assert objects == [INVOICE] * 4
+
+
+def test_an_object_grows_behind_a_preface(scripted):
+    router = scripted(answer(TextPart(f"Here you are:\n{SAID}")))
+    grown = list(RoutedLLM(router=router).stream_structured_predict(Invoice, PROMPT, **ARGS))
+    assert len(grown) > 3
+
+
+def test_what_is_wrong_with_an_object_amid_prose_is_told(scripted):
+    llm = RoutedLLM(router=scripted(answer(TextPart('Sure! {"seller": "Fjord AS"}'))))
+    with pytest.raises(ValueError, match="kind\n  Field required"):
+        llm.structured_predict(Invoice, PROMPT, **ARGS)
+
+
+@pytest.mark.parametrize(
     ("given", "said"),
     [
         (answer(TextPart('{"seller": 1}')), r"(?s)not what was asked for.*seller"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import traceback
 
-import httpx
 import pytest
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import (
@@ -17,8 +17,6 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
-from llama_index.core.instrumentation import get_dispatcher
-from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
@@ -27,7 +25,7 @@ from llmrouter_integrations import Request, Router, errors
 from llmrouter_integrations.accumulate import ResponseBuilder
 from llmrouter_integrations.dispatch.backend import Call
 from llmrouter_integrations.llama_index import RoutedLLM, as_target
-from llmrouter_integrations.llama_index.silence import unheard
+from llmrouter_integrations.llama_index.silence import undecorated
 from llmrouter_integrations.llama_index.to_messages import is_readable, to_messages
 from llmrouter_integrations.messages import (
     ImagePart,
@@ -42,7 +40,8 @@ from llmrouter_integrations.messages import (
 )
 from llmrouter_integrations.testing import Fault, Reply, ToolCall
 from llmrouter_integrations.transport import Limits
-from tests.llama_index_llms import Answering, OpenAI, Plain, unkept
+from llmrouter_integrations.wire.history import Reader
+from tests.llama_index_llms import Answering, OpenAI, Plain
 
 pytestmark = [  # LlamaIndex's own: its workflows look at every attribute of an agent
     pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning"),
@@ -54,16 +53,6 @@ HI = [ChatMessage("hi")]
 SAID = Message("user", (TextPart("hi"),))
 WEATHER = Tool("weather", "Tell the weather.", {"type": "object", "properties": {"in": {}}})
 FORM = OutputFormat("json_schema", {"type": "object", "properties": {}}, "Answer")
-
-
-@pytest.fixture
-def llm_at(simulator):
-    """Make LLMs at the simulator, whose connections do not outlive the test."""
-    clients = {"http_client": httpx.Client(), "http_async_client": unkept()}
-    with clients["http_client"]:
-        yield lambda model=WRAPPED, **said: OpenAI(
-            model=model, api_base=simulator.url("openai"), **clients | said
-        )
 
 
 @pytest.fixture(params=["wrapped first", "wire first", "both wrapped"])
@@ -149,22 +138,6 @@ def test_an_llm_that_hangs_is_left(simulator, llm_at, way):
 # -- heard once ------------------------------------------------------------------------------------
 
 
-class Events(BaseEventHandler):
-    seen: list = []  # noqa: RUF012  (pydantic copies it)
-
-    def handle(self, event, **_):
-        self.seen.append(event.class_name())
-
-
-@pytest.fixture
-def events():
-    root = get_dispatcher()
-    handler = Events()
-    root.add_event_handler(handler)
-    yield handler.seen
-    root.event_handlers.remove(handler)
-
-
 def test_events_and_tokens_come_once(llm_at, events):
     counter = TokenCountingHandler()
     manager = CallbackManager([counter])
@@ -195,26 +168,7 @@ def test_a_method_decorated_otherwise_is_called_as_it_is():
         def chat(self, messages, **kwargs):
             return "as it is"
 
-    assert unheard(Odd(), "chat")(HI) == "as it is"
-
-
-def test_the_rate_limiter_is_obeyed():
-    class Limiter:
-        acquired = 0
-
-        def acquire(self):
-            self.acquired += 1
-
-        async def async_acquire(self):
-            self.acquired += 1
-
-    llm = Answering()
-    object.__setattr__(llm, "rate_limiter", limiter := Limiter())
-    routed([llm]).chat(HI)
-    asyncio.run(routed([llm]).achat(HI))
-    llm.answers.append(answered("ok", delta="ok"))
-    list(routed([llm]).stream_chat(HI))
-    assert limiter.acquired == 3
+    assert undecorated(Odd(), "chat")(HI) == "as it is"
 
 
 # -- tools, agents, structured output ----------------------------------------------------------------
@@ -385,25 +339,25 @@ HISTORY = (
 
 
 def test_another_frameworks_conversation_is_written_in_llama_indexs_words():
-    messages, _ = to_messages(HISTORY, "answering")
+    messages, _ = to_messages(HISTORY, Reader("answering"))
     system, user, step, result = messages
     assert (system.role, system.content) == (MessageRole.SYSTEM, "Be kind.")
     assert [type(block).__name__ for block in user.blocks] == ["TextBlock", "ImageBlock"]
     thought, text, called = step.blocks
     assert (thought.content, thought.additional_information["signature"]) == ("hm", "sig")
     assert (text.text, called.tool_kwargs) == ("wait", {"in": "Rome"})
-    assert step.additional_kwargs.keys() == {"tool_calls"}
+    assert step.additional_kwargs == {}
     assert (result.role, result.content) == (MessageRole.TOOL, "sunny")
     assert result.additional_kwargs == {"tool_call_id": "c1", "name": "weather"}
-    others, _ = to_messages(HISTORY, "openai")
+    others, _ = to_messages(HISTORY, Reader("openai"))
     assert not [b for m in others for b in m.blocks if isinstance(b, ThinkingBlock)]
 
 
 def test_what_somebody_else_thought_is_not_passed_as_it_is():
     thought = ThinkingBlock(content="hm", additional_information={"issuer": "anthropic"})
     message = ChatMessage(role="assistant", blocks=[thought, TextBlock(text="ok")])
-    assert is_readable([message], "anthropic")
-    assert not is_readable([message], "openai")
+    assert is_readable([message], Reader("anthropic"))
+    assert not is_readable([message], Reader("openai"))
 
 
 # -- what it answers ---------------------------------------------------------------------------------
@@ -549,6 +503,14 @@ async def test_an_unknown_fault_is_the_targets_a_misuse_is_seen(raised, kind):
         backend.complete(call())
     with pytest.raises(kind):
         await backend.acomplete(call())
+
+
+def test_a_key_that_a_provider_repeats_is_not_in_the_traceback(simulator, llm_at):
+    simulator.script(WRAPPED, Fault.status(401, message="Incorrect API key: sk-VERY-SECRET-KEY"))
+    llm = RoutedLLM(models=[llm_at(api_key="sk-VERY-SECRET-KEY")], max_retries=0)
+    with pytest.raises(errors.AllTargetsFailed) as caught:
+        llm.chat(HI)
+    assert "VERY-SECRET" not in "".join(traceback.format_exception(caught.value))
 
 
 # -- what it is called, written down -------------------------------------------------------------------

@@ -149,6 +149,45 @@ print(asyncio.run(transport.asend(request, limits)).status)
     assert (ended.stdout, ended.stderr) == ("200\n200\n", "")
 
 
+@pytest.mark.parametrize(
+    "leave",
+    [
+        "loop.run_until_complete(transport.asend(request, limits))",
+        "loop.run_until_complete(transport.asend(request, limits)); loop.close()",
+        "loop.run_until_complete(transport.asend(request, limits)); transport.close()",
+    ],
+    ids=["idle", "closed without its shutdown", "idle, and closed by hand"],
+)
+def test_a_process_that_leaves_loops_behind_ends_silently(server, leave):
+    """LlamaIndex's ``asyncio_run`` leaves the main thread's loop idle, and closes others bare."""
+    pytest.importorskip("aiohttp", reason="the extra 'fast' is not installed")
+    program = f"""
+import asyncio
+from llmrouter_integrations.http_messages import HttpRequest
+from llmrouter_integrations.transport import Limits, Transport
+
+limits, request = Limits(5, 5, 5), HttpRequest("GET", "{server.url}")
+transport = Transport(http="aiohttp", trust_env=False)
+loop = asyncio.new_event_loop()
+{leave}
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_an_idle_loops_connections_are_closed_with_all(transport, server, post, limits):
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(transport.asend(post(server.url), limits()))
+    transport.close()
+    assert server.closed_by_client.wait(5)
+    answer = loop.run_until_complete(transport.asend(post(server.url), limits()))
+    assert answer.body == b"ok", "the loop can be used again"
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
 def test_an_idle_loop_is_not_kept_from_ending_by_a_stream(transport, serve, post, limits):
     """A stream left open by a cancelled task must not hang or warn at the loop's end."""
 

@@ -415,3 +415,20 @@ def test_openai_takes_tool_ids_of_a_certain_length(protocol, most):
         body, told = encode(Request((HI, call, result)), protocol)
         assert told == ({"translated tool_call_id"} if changed else set())
         assert (call_id in str(body)) is not changed
+
+
+@pytest.mark.parametrize(
+    ("protocol", "provider", "model"),
+    [
+        ("openai-chat", "groq", "openai/gpt-oss-120b"),
+        ("openai-chat", "openai", "gpt-5.4"),
+        ("openai-responses", "openai", "gpt-4.1"),
+        ("anthropic", "anthropic", "claude-3-5-haiku-latest"),
+        ("bedrock", "bedrock", "amazon.nova-2-lite-v1:0"),
+    ],
+)
+def test_reasoning_that_is_not_taken_back_is_dropped_with_a_word(protocol, provider, model):
+    thought = Message("assistant", (ReasoningPart("hm", provider, "seal"), TextPart("a")))
+    body, told = encode(Request((HI, thought, HI)), protocol, provider, model)
+    assert "hm" not in str(body)
+    assert told == {"dropped reasoning"}

@@ -67,6 +67,7 @@ OUT = "left out: it cannot be read here"
 
 CHAT = ("openai-chat", "openai", "gpt-4.1")
 MISTRAL = ("openai-chat", "mistral", "mistral-small-latest")
+GROQ = ("openai-chat", "groq", "openai/gpt-oss-120b")
 DEEPSEEK = ("openai-chat", "deepseek", "deepseek-chat")
 PERPLEXITY = ("openai-chat", "perplexity", "sonar-pro")
 VLLM = ("openai-chat", "vllm", "my-own")
@@ -95,6 +96,11 @@ SAME_ID = [
     HI,
     answer(call("c1", "lookup"), call("c1", "weather")),
     results(result("c1", "sunny", name="weather"), result("c1", "found", name="lookup")),
+]
+MARKED = [
+    HI,
+    answer(call("c1"), call("c2")),
+    results(result("c1", "one", CachePoint("1h")), result("c2", CachePoint())),
 ]
 ANSWERED = [user("see", TIFF, ZIP), answer("I see"), user("so?")]
 SIX = [user("see", *[FilePart(PDF, media_type="application/pdf", name=f"{n}") for n in range(6)])]
@@ -139,6 +145,16 @@ ROWS = [
     ("who speaks", MISTRAL, [user("hi", name="Ann")], [], ["Ann"]),
     ("the name of a tool's turn", PERPLEXITY, [HI, answer(call()), results(result("c1", "one"), name="lookup"), HI], ["one"], ['"name"']),
     ("a tool that returned nothing", PERPLEXITY, [HI, answer(call()), results(result("c1"))], ["(no output)"], []),
+    ("marks in results", CLAUDE, MARKED, ['"text": "one", "cache_control"'], ["5m"]),
+    ("a result of no call", CHAT, [HI, results(result("c1", "one", name="my tool"), name="my tool")], ["one"], ['"name"']),
+    ("who speaks, without a name", CHAT, [user("hi", name="")], ["hi"], ['"name"']),
+    ("a call of no name", COHERE, [HI, answer(call(name="")), results(result("c1", "one", name=""))], ['"name": "tool"'], []),
+    ("a call of no name", VLLM, [HI, answer(call(name="")), results(result("c1", "one", name=None))], ['"name": "tool"'], ['"name": ""']),
+    ("an answer of nothing but a search", CHAT, [HI, answer(SEARCH), HI], [], ["assistant"]),
+    ("an answer of nothing but reasoning", GROQ, [HI, answer(ReasoningPart("hm", "groq")), HI], [], ["assistant"]),
+    ("an image as instructions", CHAT, [turn("system", "Be brief.", IMAGE), HI], ["Be brief.", OUT], [PNG]),
+    ("an image as instructions", COHERE, [turn("system", "Be brief.", IMAGE), HI], ["Be brief.", OUT], [PNG]),
+    ("an image and a mark as instructions", NOVA, [turn("system", IMAGE, CachePoint()), HI], ["hi"], ["cachePoint"]),
     ("instructions at the end", COHERE, [HI, answer("so"), turn("system", "Be brief.")], ['{"role": "user", "content": "Be brief."}'], []),
 ]  # fmt: skip
 

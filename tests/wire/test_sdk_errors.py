@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import http
 import json
+import sysconfig
+import traceback
+from pathlib import Path
 
 import httpx
 import pytest
 
 from llmrouter_integrations import errors
 from llmrouter_integrations.wire.base import Endpoint
-from llmrouter_integrations.wire.sdk_errors import classify_exception
+from llmrouter_integrations.wire.sdk_errors import classify_exception, raise_classified
 
 openai = pytest.importorskip("openai")
 
@@ -222,6 +225,138 @@ def test_the_programs_own_faults_are_not_the_targets(raised):
     assert named(raised) is None
 
 
+SOME_SDK = str(Path(sysconfig.get_path("purelib"), "some_sdk", "client.py"))
+
+
+def arisen(error, function="send", file=SOME_SDK):
+    """The error, raised in a function and a file of these names."""
+    names = {"error": error.with_traceback(None)}
+    source = f"def {function}():\n    raise error\ndef _generate():\n    {function}()"
+    exec(compile(source, file, "exec"), names)
+    try:
+        names["_generate"]()
+    except type(error) as raised:
+        return raised
+
+
+WRITERS = [
+    # the real names, of LangChain's integrations, LlamaIndex's and SDKs
+    "_get_request_payload",
+    "_convert_message_to_dict",
+    "_format_messages",
+    "_construct_responses_api_input",
+    "_create_message_dicts",
+    "_convert_message_to_mistral_chat_message",
+    "_parse_chat_history",
+    "_convert_to_parts",
+    "_messages_to_bedrock",
+    "_converse_params",
+    "_convert_messages_to_ollama_messages",
+    "to_openai_message_dicts",
+    "to_openai_responses_message_dict",
+    "messages_to_anthropic_messages",
+    "blocks_to_anthropic_blocks",
+    "chat_message_to_gemini",
+    "prepare_chat_params",
+    "to_mistral_chatmessage",
+    "_convert_to_ollama_messages",
+    "_transform_recursive",
+    "encode_request",
+    "_convert_to_request_dict",
+]
+
+
+@pytest.mark.parametrize("function", WRITERS)
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("a CachePoint is no content"),
+        KeyError("mime_type"),
+        AssertionError("no such role"),
+        made("HTTPError", response=httpx.Response(404, request=REQUEST)),  # an image's address
+        httpx.ConnectError("refused"),
+    ],
+    ids=lambda v: type(v).__name__,
+)
+def test_what_cannot_be_written_is_the_requests_fault(function, error):
+    found = named(arisen(error, function))
+    assert type(found) is errors.UnsupportedParameterError
+    assert not found.sent
+    assert (found.cools, found.target) == ("nothing", "primary")
+    outer = RuntimeError("the call failed")
+    outer.__cause__ = error
+    assert type(named(outer)) is errors.UnsupportedParameterError
+
+
+READERS = [
+    "_create_chat_result",
+    "_convert_dict_to_message",
+    "_convert_delta_to_message_chunk",
+    "_convert_chunk_to_generation_chunk",
+    "_construct_lc_result_from_responses_api",
+    "_format_output",
+    "_response_to_result",
+    "_convert_mistral_chat_message_to_message",
+    "from_openai_message_dicts",
+    "chat_from_gemini_response",
+    "_process_response",
+]
+
+
+@pytest.mark.parametrize("function", READERS)
+def test_what_cannot_be_read_is_the_targets(function):
+    assert type(named(arisen(KeyError("choices"), function))) is errors.ProtocolViolationError
+    assert type(named(arisen(ValueError("odd"), function))) is errors.ServerError
+
+
+def test_a_credential_that_is_missing_while_a_request_is_written():
+    found = named(arisen(made("NoCredentialsError"), "_convert_to_request_dict"))
+    assert type(found) is errors.AuthenticationError
+
+
+def test_words_tell_where_no_name_does():
+    found = named(ValueError("Unsupported content block type: CachePoint"))
+    assert type(found) is errors.UnsupportedParameterError
+    assert not found.sent
+
+
+PACKAGES = [
+    (TypeError("create() got an unexpected keyword argument 'seed'"), "seed"),
+    (TypeError("create() missing 1 required positional argument: 'x'"), None),
+]
+
+
+@pytest.mark.parametrize(("raised", "parameter"), PACKAGES)
+def test_an_argument_that_a_package_does_not_take_is_one_targets_matter(raised, parameter):
+    found = named(arisen(raised))
+    assert type(found) is errors.UnsupportedParameterError
+    assert (found.parameter, found.sent) == (parameter, False)
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (AssertionError("unexpected response"), errors.ProtocolViolationError),
+        (ImportError("pip install aioboto3"), errors.MisconfiguredTargetError),
+        (NameError("name 'x' is not defined"), errors.ServerError),
+    ],
+    ids=lambda v: type(v).__name__,
+)
+def test_a_packages_own_faults_are_its_targets(raised, kind):
+    assert type(named(arisen(raised))) is kind
+    assert named(arisen(raised, file="/home/me/my_model.py")) is None
+
+
+@pytest.mark.parametrize("raised", [UserWarning("made an error"), errors.ConfigurationError("no")])
+def test_what_the_program_asked_for_is_seen_wherever_it_arises(raised):
+    assert named(arisen(raised, "_get_request_payload")) is None
+
+
+def test_the_programs_own_faults_are_seen_also_where_it_writes_requests():
+    error = arisen(NameError("x"), "messages_to_prompt", file="/home/me/my_model.py")
+    assert named(error) is None
+
+
 def test_our_own_errors_stay_what_they_are():
     inner = errors.RateLimitedError("slow down", retry_after_s=3)
     assert named(inner) is inner
@@ -278,3 +413,44 @@ def test_a_stream_nobody_read_has_no_body_to_give():
 )
 def test_a_key_is_kept_out(raised):
     assert "secret-key-1234" not in str(named(raised))
+
+
+def told(error):
+    """What is raised in the place of an error, and all that is shown of it."""
+
+    def call():
+        try:
+            raise error
+        except type(error) as raised:
+            raise_classified(raised, ENDPOINT)
+
+    with pytest.raises(Exception) as caught:
+        call()
+    return caught.value, "".join(traceback.format_exception(caught.value))
+
+
+def test_what_led_to_an_error_is_shown_with_it():
+    raised, shown = told(made("ApiError", status_code=500, says="it broke"))
+    assert type(raised) is errors.ServerError
+    assert "ApiError: it broke" in shown
+
+
+@pytest.mark.parametrize("key", ["secret-key-1234", "sk-another0123456789"])
+@pytest.mark.parametrize("depth", [0, 1])
+def test_no_traceback_shows_a_key(key, depth):
+    error = made("ApiError", status_code=401, says=f"Incorrect API key provided: {key}")
+    if depth:
+        outer = RuntimeError("the call failed")
+        outer.__cause__ = error
+        error = outer
+    raised, shown = told(error)
+    assert type(raised) is errors.AuthenticationError
+    assert key not in shown
+    assert raised.__cause__ is raised.__context__ is None
+
+
+def test_what_is_no_targets_fault_is_raised_as_it_is():
+    error = errors.RateLimitedError("slow")
+    assert told(error)[0] is error
+    error = NameError("x")
+    assert told(error)[0] is error

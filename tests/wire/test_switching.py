@@ -1,8 +1,8 @@
 """A conversation that goes from vendor to vendor: each turn is written, taken, answered and read.
 
 Nothing of a vendor's is made up here: the histories are what the codecs read from the simulated
-vendors' answers, whole and streamed, with all that these put in them. ``LLMROUTER_HISTORIES`` says
-how many conversations are drawn.
+vendors' answers, whole and streamed, with all that these put in them. The conversations
+drawn are the same each time, unless ``LLMROUTER_HISTORIES`` says how many to draw.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from llmrouter_integrations.wire.registry import codec
 from tests.histories import PNG, History
 from tests.wire_requests import TARGETS, conversation, encode, endpoint, received
 
-EXAMPLES = int(os.environ.get("LLMROUTER_HISTORIES", "80"))
+ASKED = os.environ.get("LLMROUTER_HISTORIES")
+EXAMPLES = int(ASKED or 80)
 ISSUERS = {"openai-responses": "openai"}
 REASONING = [
     target
@@ -102,7 +103,12 @@ replies = st.builds(
 steps = st.tuples(st.sampled_from(TARGETS), replies, st.booleans(), st.booleans())
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=EXAMPLES,
+    derandomize=not ASKED,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(st.lists(steps, min_size=2, max_size=10))
 def test_anybody_goes_on_where_anybody_stopped(steps):
     talk = Conversation()

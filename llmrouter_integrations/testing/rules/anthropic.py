@@ -249,13 +249,12 @@ def _ending(request: SimRequest, messages: list[dict[str, Any]]) -> Iterator[str
 
 
 def _cache_points(blocks: list[dict[str, Any]]) -> Iterator[str]:
-    inner = [
-        piece
-        for block in blocks
-        if block.get("type") == "tool_result" and isinstance(block.get("content"), list)
-        for piece in block["content"]
-    ]
-    marked = [block for block in [*blocks, *inner] if "cache_control" in block]
+    pieces: list[dict[str, Any]] = []
+    for block in blocks:
+        if block.get("type") == "tool_result" and isinstance(block.get("content"), list):
+            pieces += block["content"]
+        pieces.append(block)
+    marked = [piece for piece in pieces if "cache_control" in piece]
     if len(marked) > _MAX_CACHE_POINTS:
         yield (
             f"A maximum of {_MAX_CACHE_POINTS} blocks with cache_control may be provided. "

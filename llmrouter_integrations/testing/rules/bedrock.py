@@ -220,8 +220,8 @@ def _thoughts(request: SimRequest, messages: list[dict[str, Any]]) -> Iterator[s
             yield f"messages.{index}: The final block in an assistant message cannot be `thinking`."
     more = as_object(request.body.get("additionalModelRequestFields"))
     answers = messages and any("toolResult" in block for block in messages[-1]["content"])
-    thinks_now = as_object(more.get("thinking")).get("type") == "enabled"
-    if thinks_now and answers and "reasoningContent" not in messages[-2]["content"][0]:
+    budgeted = as_object(more.get("thinking")).get("type") == "enabled"
+    if answers and budgeted and "reasoningContent" not in messages[-2]["content"][0]:
         yield (
             f"messages.{len(messages) - 2}.content.0.type: Expected `thinking` or "
             "`redacted_thinking`. When `thinking` is enabled, a final `assistant` message must "

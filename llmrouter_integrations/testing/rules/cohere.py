@@ -88,7 +88,10 @@ def _content(message: dict[str, Any], index: int, *, blind: bool) -> Iterator[st
         if kind == "image_url":
             if blind:
                 yield "invalid request: image inputs are not supported for this model"
-            inline = data_url(part["image_url"]["url"])
+            url = part["image_url"]["url"]
+            inline = data_url(url)
+            if not inline and not url.startswith(("http://", "https://")):
+                yield f"invalid request: image url at index {index} must be http(s) or data"
             if inline and (inline[0] not in IMAGES or not is_base64(inline[1])):
                 yield "invalid request: unsupported image format"
 

@@ -131,6 +131,8 @@ def _parts(content: list[dict[str, Any]], role: str, at: str, provider: str) -> 
             yield f"Invalid value: '{kind}'. Supported values are: {expected}. ({at}[{number}])"
         if kind == "input_image" and (url := part.get("image_url")) is not None:
             inline = data_url(url)
+            if not inline and not url.startswith(("http://", "https://")):
+                yield f"Invalid '{at}[{number}].image_url'. Expected a valid URL."
             if inline and (inline[0] not in IMAGES or not is_base64(inline[1])):
                 yield (
                     "The image data you provided does not represent a valid image. Please check "

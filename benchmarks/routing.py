@@ -1,0 +1,244 @@
+"""How good the routing is: every figure of the goals, with its interval and its baselines.
+
+    python benchmarks/routing.py                 # a few minutes
+    python benchmarks/routing.py --smoke         # everything, tiny, in seconds
+    python benchmarks/routing.py --json out.json
+
+The labels and LiveBench's tables are read from ../shared (or --shared); what is not there is left
+out, and said so. No row is judged on by what was learned from it: the splits are five random
+folds, every task by the others, or one set by another. Goals are those of the published and the
+first measured figures; in brackets stands the 95% interval of a bootstrap over the rows judged on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from llmrouter_integrations import Router
+from llmrouter_integrations.catalog import Catalog
+from llmrouter_integrations.evaluation.bootstrap import Figure
+from llmrouter_integrations.evaluation.datasets import read_table
+from llmrouter_integrations.evaluation.evaluate import (
+    Evaluation,
+    Options,
+    cross_validate,
+    hold_out,
+)
+from llmrouter_integrations.evaluation.html import figure_text
+from llmrouter_integrations.evaluation.record import as_record, figures_of
+from llmrouter_integrations.evaluation.traffic import COST_SHARES, Traffic, run
+from llmrouter_integrations.fleet import discover
+from llmrouter_integrations.wire.inbound import request_from
+
+if TYPE_CHECKING:
+    from llmrouter_integrations.evaluation.datasets import LabelledTable
+
+ROOT = Path(__file__).resolve().parent.parent
+LLMROUTER, MMLU, GSM8K, ROUTERBENCH = (
+    "llmrouter_train.csv",
+    "routellm_mmlu_dev.csv",
+    "routellm_gsm8k_dev.csv",
+    "routerbench_sub_train.csv",
+)
+BASELINES = ("random", "prompt_length", "best_single", "single_models", "task_table", "oracle")
+
+
+@dataclass
+class Row:
+    """A figure, what it should be, and what it stands beside."""
+
+    what: str
+    figure: Figure
+    goal: str
+    met: bool
+    beside: dict[str, Figure]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
+    parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--smoke", action="store_true", help="everything, tiny")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    given = parser.parse_args()
+    bench = Bench(given.shared, 20 if given.smoke else given.resamples, given.seed, given.smoke)
+    rows: list[Row] = []
+    for title, measure in (
+        ("MMLU pair, 1,500 labels of the same set (five folds)", mmlu),
+        ("GSM8K pair, in-domain (five folds)", gsm8k),
+        ("GSM8K pair, learned from the MMLU pair alone", gsm8k_unlabelled),
+        ("LLMRouter set, each task judged by what the others taught", task_left_out),
+        ("RouterBench slice, in-domain (five folds)", routerbench),
+        (
+            "LLMRouter set, in-domain (five folds; costs: parameters, for the file has none)",
+            in_domain,
+        ),
+        (
+            "LiveBench's table as traffic, half of the tasks to learn and half to judge",
+            livebench,
+        ),
+        (
+            "Time of a decision over 100 candidates, prompts of 1 KB, CPU microseconds",
+            decision_time,
+        ),
+    ):
+        began = time.perf_counter()
+        try:
+            found = measure(bench)
+        except FileNotFoundError as error:
+            print(f"\nleft out: {title}: there is no {error.filename}")
+            continue
+        print(f"\n{title} ({time.perf_counter() - began:.0f} s)")
+        for row in found:
+            show(row)
+        rows += found
+    if given.json:
+        told = [
+            {
+                "what": row.what,
+                **row.figure._asdict(),
+                "goal": row.goal,
+                "met": row.met,
+                "beside": {name: figure._asdict() for name, figure in row.beside.items()},
+            }
+            for row in rows
+        ]
+        given.json.write_text(json.dumps(told, indent=2))
+
+
+def show(row: Row) -> None:
+    value, interval = figure_text(row.figure)
+    verdict = "met" if row.met else "NOT MET"
+    print(f"  {row.what:28} {value:>7} {interval:18} goal {row.goal:22} {verdict}")
+    for name, figure in row.beside.items():
+        value, interval = figure_text(figure)
+        print(f"      {name:24} {value:>7} {interval}")
+
+
+class Bench:
+    """Where the tables are, and how to measure."""
+
+    def __init__(self, shared: Path, resamples: int, seed: int, smoke: bool) -> None:
+        self.shared = shared
+        self.options = Options(resamples=resamples, seed=seed)
+        self.smoke = smoke
+
+    def table(self, name: str) -> LabelledTable:
+        """Read a file of labels; FileNotFoundError where it is not there."""
+        path = self.shared / "routing" / name
+        if not path.is_file():
+            raise FileNotFoundError(2, "absent", str(path))
+        return read_table(path, max_rows=300) if self.smoke else read_table(path)
+
+
+def mmlu(bench: Bench) -> list[Row]:
+    told = cross_validate(bench.table(MMLU), "random", (), bench.options, labels=1500)
+    return [at_least(told, "apgr", 0.64), flips(told)]
+
+
+def gsm8k(bench: Bench) -> list[Row]:
+    told = cross_validate(bench.table(GSM8K), "random", (), bench.options)
+    return [at_least(told, "apgr", 0.65), flips(told)]
+
+
+def gsm8k_unlabelled(bench: Bench) -> list[Row]:
+    told = hold_out(bench.table(MMLU), bench.table(GSM8K), (), bench.options)
+    return [at_least(told, "apgr", 0.60)]
+
+
+def task_left_out(bench: Bench) -> list[Row]:
+    told = cross_validate(bench.table(LLMROUTER), "leave-one-task-out", (), bench.options)
+    over = as_record(told)["router"]["over"]["best_single"]
+    lead = Figure(over["quality_best"], *over["intervals"]["quality_best"])
+    beside = beside_of(told, "quality_best")
+    beside["router"] = figures_of(told.results["router"])["quality_best"]
+    met = lead.value is not None and lead.value >= 0
+    return [Row("quality over fixed ranking", lead, ">= 0", met, beside)]
+
+
+def routerbench(bench: Bench) -> list[Row]:
+    told = cross_validate(bench.table(ROUTERBENCH), "random", (), bench.options)
+    near_best = figures_of(told.results["router"])["c98"]
+    met = near_best.value is not None and near_best.value <= 0.45
+    return [
+        at_least(told, "aiq", 0.86),
+        Row("c98", near_best, "<= 0.45", met, beside_of(told, "c98")),
+        flips(told),
+    ]
+
+
+def in_domain(bench: Bench) -> list[Row]:
+    told = cross_validate(bench.table(LLMROUTER), "random", (), bench.options)
+    return [at_least(told, "aiq", 0.615), flips(told)]
+
+
+def livebench(bench: Bench) -> list[Row]:
+    path = bench.shared / "catalog"
+    if not path.is_dir():
+        raise FileNotFoundError(2, "absent", str(path))
+    told = run(Traffic.read(path), halvings=3 if bench.smoke else 30, seed=bench.options.seed)
+    least = told.cost_for_97
+    beside = {}
+    for share, (quality, cost) in told.aimed.items():
+        beside[f"score, aimed at {share:.0%}"] = quality
+        beside[f"cost, aimed at {share:.0%}"] = cost
+        beside[f"one model, at {share:.0%}"] = told.fixed_aimed[share][0]
+    met = least is not None and least <= 0.15
+    rows = [Row("cost for 97% of the score", Figure(least, None, None), "<= 0.15", met, beside)]
+    for share in COST_SHARES:
+        lead = told.above_hull[share]
+        met = lead.value is not None and lead.value > 0
+        rows.append(Row(f"lead over hull at {share:.0%}", lead, "> 0", met, {}))
+    return rows
+
+
+def decision_time(bench: Bench) -> list[Row]:
+    known = discover(Catalog.load(), os.environ, keys_required=False)
+    # there are fewer, so some stand there twice, under other names
+    models = [known[n % len(known)].model_copy(update={"name": f"target {n}"}) for n in range(100)]
+    router = Router(models, keys_required=False)
+    words = ("solve", "write", "which", "summarize", "table", "python", "integral", "story")
+    rng = np.random.default_rng(bench.options.seed)
+    calls = 200 if bench.smoke else 5000
+    prompts = [" ".join(rng.choice(words, 160))[:1000] for _ in range(200)]
+    requests = [request_from(prompt, {}) for prompt in prompts]
+    seconds = []
+    for n in range(calls + 100):
+        began = time.thread_time()
+        router.decide(requests[n % len(requests)])
+        seconds.append(time.thread_time() - began)
+    p50, p99 = np.quantile(seconds[100:], [0.5, 0.99]) * 1e6
+    router.close()
+    return [
+        Row("p50", Figure(float(p50), None, None), "< 300", bool(p50 < 300), {}),
+        Row("p99", Figure(float(p99), None, None), "< 2500", bool(p99 < 2500), {}),
+    ]
+
+
+def beside_of(told: Evaluation, name: str) -> dict[str, Figure]:
+    return {base: figures_of(told.results[base])[name] for base in BASELINES}
+
+
+def at_least(told: Evaluation, name: str, goal: float) -> Row:
+    figure = figures_of(told.results["router"])[name]
+    met = figure.value is not None and figure.value >= goal
+    return Row(name, figure, f">= {goal}", met, beside_of(told, name))
+
+
+def flips(told: Evaluation) -> Row:
+    figure = figures_of(told.results["router"])["flip_rate"]
+    met = figure.value is not None and figure.value <= 0.10
+    return Row("flips, paraphrases by rule", figure, "<= 0.10", met, {})
+
+
+if __name__ == "__main__":
+    main()
