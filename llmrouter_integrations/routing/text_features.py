@@ -50,15 +50,22 @@ _AFTER_OPTION = frozenset(".):")
 _LONG_WORD = 10
 _LONGEST_NUMBER = 5
 
-_STEPS = frozenset(
-    "if each per every than more less fewer then after before half twice double times total "
-    "remaining left rest".split()
-)
-_NEGATIONS = frozenset("not except never no none false incorrect least".split())
-_WHICH = frozenset("which who whom whose what where when".split())
-_WHY = frozenset("why explain describe how".split())
-_MAKE = frozenset("write create implement generate make build design".split())
 _CODE = ("```", "def ", "();", "import ", "return ", "#include")
+_MARKS: tuple[frozenset[str], ...] = tuple(
+    [
+        frozenset(words.split())
+        for words in (
+            "if each per every than more less fewer then after before half twice double times "
+            "total remaining left rest",
+            "not except never no none false incorrect least",
+            "which who whom whose what where when",
+            "why explain describe how",
+            "write create implement generate make build design",
+        )
+    ]
+)
+"""Words that tell of steps of thought; that negate; that ask which; that ask why; that ask to
+make something."""
 
 # counts of bytes by class, all at once
 _CLASSES = {
@@ -100,6 +107,39 @@ _PAIRING = np.uint64(0x9E3779B97F4A7C15)
 _BEGINNING = 1
 """Stands before the first word, so that how a prompt begins is a pair of its own."""
 
+# what is known of a word, in one number: its hash, then bits, then the digits of a number
+_HASH = np.uint64(0xFFFFFFFF)
+_LONG, _NUMBER, _FIRST_MARK = 32, 33, 34
+_DIGITS = _FIRST_MARK + len(_MARKS)
+_MOST_DIGITS = 15
+_COUNTED_BITS = np.array([[_LONG], [_NUMBER], [_FIRST_MARK]], np.uint64)
+_ASKED_BITS = np.arange(_FIRST_MARK + 1, _DIGITS, dtype=np.uint64)
+_ONE = np.uint64(1)
+
+
+class _Vocabulary(dict[str, int]):
+    """Word to what is known of it, found out once: a prompt has hundreds, mostly the same ones."""
+
+    _MOST = 50_000
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= self._MOST:
+            self.clear()
+        number = word.isdecimal()
+        # of a number only its length is kept: 37 and 58 ask for the same
+        spelled = f"#{min(len(word), _LONGEST_NUMBER)}" if number else word
+        known = crc32(spelled.encode(errors="surrogatepass"))
+        known |= (len(word) >= _LONG_WORD) << _LONG | number << _NUMBER
+        for bit, marks in enumerate(_MARKS, _FIRST_MARK):
+            known |= (word in marks) << bit
+        if number:
+            known |= min(len(word), _MOST_DIGITS) << _DIGITS
+        self[word] = known
+        return known
+
+
+_KNOWN = _Vocabulary()
+
 
 class Reading(NamedTuple):
     """What is seen of one prompt.
@@ -109,7 +149,7 @@ class Reading(NamedTuple):
         structure: A figure for each of :data:`STRUCTURE`.
     """
 
-    buckets: NDArray[np.int64]
+    buckets: NDArray[np.uint16]
     structure: NDArray[np.float64]
 
 
@@ -157,49 +197,46 @@ def read_prompt(prompt: str, shared_lines: Container[int] = frozenset()) -> Read
         lines = own
     text = "\n".join(lines)
     words = text.translate(_SPACED).split() if text.isascii() else _TOKENS.findall(text)
-    # of a number only its length is kept: 37 and 58 ask for the same
-    spelled = [
-        f"#{min(len(word), _LONGEST_NUMBER)}" if word.isdecimal() else word for word in words
-    ]
-    hashes = np.array(
-        [_BEGINNING, *[crc32(word.encode(errors="surrogatepass")) for word in spelled]], np.uint64
-    )
+    known = np.array([_BEGINNING, *map(_KNOWN.__getitem__, words)], np.uint64)
+    hashes = known & _HASH
     pairs = hashes[:-1] * _PAIRING + hashes[1:]
     found = np.concatenate((hashes[1:], pairs, np.array(shared, np.uint64)))
-    buckets = np.unique((found & _MASK).astype(np.int64))
-    return Reading(buckets, _structure(text, lines, words))
+    buckets = (found & _MASK).astype(np.uint16)
+    buckets.sort(kind="stable")  # a radix sort, for so short a type
+    first = np.empty(len(buckets), np.bool_)
+    first[:1] = True
+    np.not_equal(buckets[1:], buckets[:-1], out=first[1:])
+    return Reading(buckets[first], _structure(text, lines, words, known))
 
 
-def _structure(text: str, lines: list[str], words: list[str]) -> NDArray[np.float64]:
+def _structure(
+    text: str, lines: list[str], words: list[str], known: NDArray[np.uint64]
+) -> NDArray[np.float64]:
     encoded = np.frombuffer(text.encode(errors="surrogatepass"), np.uint8)
     by_class = (np.bincount(encoded, minlength=256) @ _CLASS_OF_BYTE).tolist()
-    distinct = set(words)
+    long, numbers, steps = (known >> _COUNTED_BITS & _ONE).sum(axis=1).tolist()
+    asked = (np.bitwise_or.reduce(known) >> _ASKED_BITS & _ONE).tolist()
+    distinct = len(set(words))
     count = len(words) + 1
-    long = sum(map(_LONG_WORD.__le__, map(len, words)))
-    numbers = [len(word) for word in words if word.isdecimal()]
-    steps = sum(map(_STEPS.__contains__, words))
     figures = np.array(
         (
             len(text),
             count,
             count / (by_class[_SENTENCES] + 1),
             long,
-            len(distinct),
-            len(numbers),
-            max(numbers, default=0),
+            distinct,
+            numbers,
+            int(known.max()) >> _DIGITS,
             len(lines),
             sum([line[1:2] in _AFTER_OPTION and line[:1].isalnum() for line in lines]),
             steps,
             *by_class,
             len(text) / count,
             10 * long / count,
-            10 * len(distinct) / count,
-            10 * len(numbers) / count,
+            10 * distinct / count,
+            10 * numbers / count,
             10 * steps / count,
-            not distinct.isdisjoint(_NEGATIONS),
-            not distinct.isdisjoint(_WHICH),
-            not distinct.isdisjoint(_WHY),
-            not distinct.isdisjoint(_MAKE),
+            *asked,
             any([mark in text for mark in _CODE]),
             text.endswith("?"),
         ),
