@@ -6,152 +6,258 @@ counts as familiar are chosen by predictions that leave the row out.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from llmrouter_integrations.evaluation.ridge import (
-    SparseRows,
-    Ridge,
-    nonnegative_weights,
-)
-from llmrouter_integrations.routing.predictor import (
-    FittedPredictor,
-    Halves,
-    Opinions,
-    Structure,
-    Words,
-    softmax,
-    split,
-)
-from llmrouter_integrations.routing.text_features import (
-    BUCKETS,
-    STRUCTURE,
-    line_hash,
-    normalized_lines,
-    read_prompt,
-)
+from llmrouter_integrations.errors import DatasetError
+from llmrouter_integrations.evaluation.following import follow
+from llmrouter_integrations.evaluation.prompt_rows import read_rows
+from llmrouter_integrations.evaluation.ridge import Ridge, nonnegative_weights
+from llmrouter_integrations.evaluation.task_table import TaskLabels
+from llmrouter_integrations.routing.predictor import FittedPredictor, TaskTable, Text, Weights
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from llmrouter_integrations.evaluation.datasets import LabelledTable
-    from llmrouter_integrations.routing.text_features import Reading
+    from llmrouter_integrations.evaluation.prompt_rows import PromptRows
+    from llmrouter_integrations.evaluation.ridge import RidgeFit
 
-__all__ = ["MAX_ROWS", "fit"]
+    Tell = Callable[[str, int, int | None], None]
 
-MAX_ROWS = 20_000
-SHRINKAGE_ROWS = 10.0
-SHARED_LINE_SHARE = 0.05
-SHARED_LINE_ROWS = 20
-MAX_TASKS = 64
-LEAST_TASK_ROWS = 5
-STRUCTURE_WEIGHT = 0.05 ** 0.5
+__all__ = ["FEW_LABELS", "MAX_ROWS", "Fit", "fit", "learn"]
+
+MAX_ROWS = 16_384
+"""Of more, a sample is learned from: time and memory stay bounded, and little is left to gain."""
+FEW_LABELS = 200
+"""A model with fewer, and with fewer than half of what another has, is described by the others."""
+_FEW_ROWS = 50
 DOUBT_ROWS = 30.0
-BENDS = (0.25, 0.5, 0.75)
+"""Rows of nothing against which each opinion must prove its worth."""
+_FILLINGS = 12
+"""Most times that gaps in the labels are filled by what is predicted, and all is learned again."""
+_SETTLED = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """What was learned, and how well it does on rows it had not seen.
+
+    Attributes:
+        predictor: What was learned.
+        table: The rows it was learned from, each prompt once.
+        left_out: Quality of each answer as predicted by the other rows, the task not being told;
+            rows by models.
+        told: The same, the task being told where it is known.
+        by_task: The same by the table of tasks alone.
+        penalties: What was chosen, by what it was chosen for.
+    """
+
+    predictor: FittedPredictor
+    table: LabelledTable
+    left_out: NDArray[np.float64]
+    told: NDArray[np.float64]
+    by_task: NDArray[np.float64]
+    penalties: dict[str, float]
 
 
 def fit(table: LabelledTable, *, seed: int = 0) -> FittedPredictor:
+    """Learn to predict the quality of each model's answer; see :func:`learn`."""
+    return learn(table, seed=seed).predictor
+
+
+def learn(table: LabelledTable, *, seed: int = 0, tell: Tell | None = None) -> Fit:
+    """Learn to predict the quality of each model's answer from labelled prompts.
+
+    Args:
+        table: Labels; a quality of NaN is an answer that was not judged. Equal prompts count as
+            one, with the mean of their labels. Of more than :data:`MAX_ROWS`, a sample is learned
+            from.
+        seed: Of every random choice: with the same labels and seed comes the same predictor.
+        tell: Told what is being done, how much of it is done, and how much there is.
+
+    Raises:
+        DatasetError: There is no label at all.
+    """
     rng = np.random.default_rng(seed)
-    quality = table.quality
-    level = np.nanmean(quality, axis=0)
-    shared = _shared_lines(table.prompts)
-    readings = [read_prompt(p, shared) for p in table.prompts]
-    n, m = quality.shape
-    figures = np.array([r.structure for r in readings])
-    words, sparse = _words(readings, shared)
-    structure, bent = _structure(figures, readings)
-    # groups
-    groups, member = _groups(table)
-    res = quality - level
-    h = split(res)
-    onehot = np.zeros((n, len(groups)))
-    if groups: onehot[np.arange(n), member] = 1
-    share = onehot.mean(0)
-    ridge = Ridge(sparse, bent * STRUCTURE_WEIGHT, rng)
-    G = len(groups)
-    if G:
-        tasks = ridge.fit(onehot - share)
-        sums = onehot.T @ quality; counts = onehot.sum(0)
-        tab = (sums + SHRINKAGE_ROWS * level) / (counts[:, None] + SHRINKAGE_ROWS)
-        sc = tasks.left_out
-        best = max((float(np.log((softmax(b * sc) * onehot).sum(1) + 1e-9).mean()), b) for b in (3., 5., 8., 12., 20., 30.))
-        sharp = best[1]
-        p = softmax(sharp * sc)
-        own = (onehot @ sums - quality + SHRINKAGE_ROWS * level) / ((onehot @ counts)[:, None] - 1 + SHRINKAGE_ROWS)
-        bt = p @ tab + (p * onehot).sum(1)[:, None] * (own - onehot @ tab)
-    else:
-        tab = np.zeros((0, m)); sharp = 1.; bt = np.tile(level, (n, 1))
-    inferred = split(bt - level)
-    told = split(own - level) if G else inferred
-    com = ridge.fit(h.common); ap = ridge.fit(h.apart)
-    fits = ([tasks] if G else []) + [com, ap]
-    ops = [Halves(com.left_out, ap.left_out)]
-    if G:
-        rc = ridge.fit(h.common - told.common)
-        ra = ridge.fit(h.apart - told.apart)
-        U, s_, Vt = np.linalg.svd(ra.left_out, full_matrices=False); Pm = Vt[:V['rank']].T @ Vt[:V['rank']]
-        ra = replace(ra, by_word=ra.by_word @ Pm, by_figure=ra.by_figure @ Pm, left_out=ra.left_out @ Pm)
-        fits += [rc, ra]
-        ops.append(Halves(rc.left_out, ra.left_out))
-    J = [np.concatenate([getattr(x, k) for x in fits], axis=1) for k in ('by_word', 'by_figure')]
-    wc, wa = [], []
-    for first in (inferred, told):
-        parts = [first, *ops]
-        wc.append(nonnegative_weights(np.array([x.common[:, 0] for x in parts]).T, h.common[:, 0], DOUBT_ROWS))
-        wa.append(nonnegative_weights(np.array([x.apart.ravel() for x in parts]).T, h.apart.ravel(), DOUBT_ROWS * m))
-    wc, wa = np.array(wc), np.array(wa)
-    op = Opinions(np.asarray(J[0], np.float32), J[1] * STRUCTURE_WEIGHT, sharp, tab, wc, wa)
-    info = dict(pen=[x.penalty for x in fits], sharp=sharp, wc=wc.round(2), wa=wa.round(2))
-    return FittedPredictor(table.models, groups, level, words, structure, op, notes=(str(info),))
+    table, notes = _prepared(table, rng)
+    known = ~np.isnan(table.quality)
+    labels = known.sum(axis=0)
+    # a model without labels counts as one of the others
+    level = np.full(len(labels), float(table.quality[known].mean()))
+    some = labels > 0
+    level[some] = np.nanmean(table.quality[:, some], axis=0)
+    few = (labels < FEW_LABELS) & (2 * labels < labels.max())
+    learned = np.flatnonzero(~few)
+    if few.any():
+        names = [f"{table.models[place]} ({labels[place]})" for place in np.flatnonzero(few)]
+        notes.append(f"few labels, so described by the other models: {', '.join(names)}")
+    rows = read_rows(table.prompts, tell and partial(tell, "reading prompts"))
+    ridge = Ridge(rows.words, rows.figures, rng, tell and partial(tell, "solving"))
+    tasks = TaskLabels.of(table.groups, table.quality[:, learned], level[learned])
+    own = _learn(ridge, tasks, table.quality[:, learned], level[learned])
+    predictor = FittedPredictor(
+        models=table.models,
+        level=level,
+        learned=learned,
+        follow=np.eye(len(level))[learned],
+        text=_text(rows, own.parts),
+        table=TaskTable(tasks.names, tasks.quality, own.sharpness),
+        structure=rows.structure,
+        inferred=own.inferred,
+        told=own.told,
+        notes=(*table.notes, *notes),
+    )
+    for place in np.flatnonzero(few):
+        described = follow(own.moves, level[learned], table.quality[:, place])
+        predictor.level[place], predictor.follow[:, place] = described
+    return Fit(
+        predictor,
+        table,
+        left_out=np.clip(level + own.moves @ predictor.follow, 0.0, 1.0),
+        told=np.clip(level + own.moves_told @ predictor.follow, 0.0, 1.0),
+        by_task=level + (own.by_task - level[learned]) @ predictor.follow,
+        penalties={name: part.penalty for name, part in own.parts.items()},
+    )
 
 
-V = dict(rank=2, ridge=.1, q=.99, far=1.)
+class _Learned(NamedTuple):
+    """What was learned of the models with enough labels.
+
+    Attributes:
+        parts: The text's columns.
+        sharpness: Of the tasks' scores.
+        inferred: Weights where the task is not told.
+        told: Weights where it is.
+        moves: How far from its level each model is predicted to be by the other rows.
+        moves_told: The same where the task is told.
+        by_task: Its level at the row's task, by the other rows.
+    """
+
+    parts: dict[str, RidgeFit]
+    sharpness: float
+    inferred: Weights
+    told: Weights
+    moves: NDArray[np.float64]
+    moves_told: NDArray[np.float64]
+    by_task: NDArray[np.float64]
 
 
-def _groups(table):
-    if table.groups is None or len(set(table.groups)) < 2: return (), None
-    names, place, counts = np.unique(np.array(table.groups, dtype=object), return_inverse=True, return_counts=True)
-    return tuple(str(x) for x in names), place
+def _prepared(
+    table: LabelledTable, rng: np.random.Generator
+) -> tuple[LabelledTable, list[str]]:
+    """Give each prompt once, and no more of them than can be learned from."""
+    notes = []
+    labelled = ~np.isnan(table.quality).all(axis=1)
+    if not labelled.any():
+        raise DatasetError(f"{table.name}: no answer has a label")
+    if not labelled.all():
+        table = table.rows(labelled)
+    if len(table) > MAX_ROWS:
+        notes.append(f"learned from a sample of {MAX_ROWS:,} of {len(table):,} rows")
+        table = table.rows(np.sort(rng.choice(len(table), MAX_ROWS, replace=False)))
+    first: dict[str, int] = {}
+    place = np.array([first.setdefault(prompt, len(first)) for prompt in table.prompts])
+    if len(first) < len(table):
+        notes.append(f"{len(table) - len(first)} prompts are there more than once: averaged")
+        known = ~np.isnan(table.quality)
+        sums, counts = np.zeros((2, len(first), len(table.models)))
+        np.add.at(sums, place, np.where(known, table.quality, 0.0))
+        np.add.at(counts, place, known)
+        mean = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+        kept = table.rows(np.unique(place, return_index=True)[1])
+        table = dataclasses.replace(kept, quality=mean, cost=None)
+    if len(table) < _FEW_ROWS:
+        notes.append(f"only {len(table)} prompts: hardly more than each model's level is learned")
+    if np.nanmax(table.quality) == np.nanmin(table.quality):
+        notes.append("every answer is as good as every other: there is nothing to learn")
+    return table, notes
 
 
-def _shared_lines(prompts):
-    counts = {}
-    for p in prompts:
-        for l in {line_hash(x) for x in normalized_lines(p) if len(x) > 3}:
-            counts[l] = counts.get(l, 0) + 1
-    least = max(SHARED_LINE_ROWS, SHARED_LINE_SHARE * len(prompts))
-    return frozenset(l for l, c in counts.items() if c >= least)
+def _learn(
+    ridge: Ridge, tasks: TaskLabels, quality: NDArray[np.float64], level: NDArray[np.float64]
+) -> _Learned:
+    known = ~np.isnan(quality)
+    parts: dict[str, RidgeFit] = {}
+    sharpness, shares = 1.0, np.zeros((len(quality), 0))
+    if tasks.names:
+        parts["tasks"] = ridge.fit(tasks.membership - tasks.membership.mean(axis=0))
+        sharpness, shares = tasks.sharpen(parts["tasks"].left_out)
+    inferred, told = tasks.inferred(shares) - level, tasks.told(shares) - level
+    filled = np.where(known, quality - level, told)
+    settled = known.all()
+    for _ in range(_FILLINGS):
+        common, apart = _halves(filled)
+        parts["common"], parts["apart"] = ridge.fit(common), ridge.fit(apart)
+        text = parts["common"].left_out, parts["apart"].left_out
+        by_inferred = _weights(_halves(inferred), text, (common, apart), known)
+        by_told = _weights(_halves(told), text, (common, apart), known)
+        moves = _combined(by_inferred, inferred, text)
+        moves_told = _combined(by_told, told, text)
+        if settled:
+            break
+        before, filled = filled, np.where(known, filled, moves_told)
+        settled = float(np.abs(filled - before).mean()) < _SETTLED
+    return _Learned(parts, sharpness, by_inferred, by_told, moves, moves_told, told + level)
 
 
-def _words(readings, shared):
-    n = len(readings)
-    starts = np.concatenate(([0], np.cumsum([len(r.buckets) for r in readings])))
-    columns = np.concatenate([r.buckets for r in readings])
-    df = np.bincount(columns, minlength=BUCKETS)
-    w = np.where(df > 0, np.sqrt(np.log((n + 1) / (df + 1))), 0)
-    rarity = np.log((n + 1) / (df + .3))
-    v = w[columns]
-    rows = np.repeat(np.arange(n), np.diff(starts))
-    norm = np.sqrt(np.bincount(rows, v * v, n)); norm[norm == 0] = 1
-    return Words(shared, w.astype(np.float32), rarity.astype(np.float32)), SparseRows(starts, columns, v / norm[rows], BUCKETS)
+def _halves(moves: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Split moves into what is common to all models, and how each stands apart from it."""
+    common = moves.mean(axis=1, keepdims=True)
+    return common, moves - common
 
 
-def _structure(figures, readings):
-    c, s = figures.mean(0), figures.std(0)
-    floor = np.where(np.arange(len(s)) < 21, .1, .2)
-    near = np.maximum(s, floor)
-    s = np.where(s < 1e-6, 1e9, s)
-    sc = np.clip((figures - c) / s, -4, 4)
-    bends = np.quantile(sc, BENDS, axis=0)
-    away = (figures - c) / near
-    close = np.linalg.inv(np.cov(away.T) + V['ridge'] * np.eye(len(s)))
-    df = np.bincount(np.concatenate([r.buckets for r in readings]), minlength=BUCKETS)
-    n = len(readings)
-    rare = np.array([np.log((n + 1) / (df[r.buckets] - 1 + .3)).mean() if len(r.buckets) else 0. for r in readings])
-    dist = np.sqrt(((away @ close) * away).sum(1))
-    both = np.stack([dist, rare], 1)
-    ordinary = np.quantile(both, V['q'], axis=0); strange = ordinary + V['far'] * (ordinary - np.median(both, axis=0))
-    st = Structure(c, s, near, bends, close, ordinary, strange)
-    return st, st.bent(sc)
+def _weights(
+    table: tuple[NDArray[np.float64], ...],
+    text: tuple[NDArray[np.float64], ...],
+    wanted: tuple[NDArray[np.float64], ...],
+    known: NDArray[np.bool_],
+) -> Weights:
+    """Weigh two opinions, each given in its halves, by how well they do on what was labelled."""
+    mask = known.any(axis=1, keepdims=True), known
+    found = []
+    for half in range(2):
+        kept = mask[half]
+        both = np.stack([table[half][kept], text[half][kept]], axis=1)
+        doubt = DOUBT_ROWS * kept.shape[1]
+        found.append(nonnegative_weights(both, wanted[half][kept], doubt).tolist())
+    return Weights(found[0][0], found[0][1], found[1][0], found[1][1])
+
+
+def _combined(
+    weights: Weights,
+    table: NDArray[np.float64],
+    text: tuple[NDArray[np.float64], ...],
+) -> NDArray[np.float64]:
+    common, apart = _halves(table)
+    return np.asarray(
+        weights.table_common * common
+        + weights.text_common * text[0]
+        + weights.table_apart * apart
+        + weights.text_apart * text[1]
+    )
+
+
+def _text(rows: PromptRows, parts: dict[str, RidgeFit]) -> Text:
+    by_word = np.concatenate([part.by_word for part in parts.values()], axis=1)
+    by_structure = np.concatenate([part.by_figure for part in parts.values()], axis=1)
+    joint = np.concatenate(
+        [
+            by_word * rows.weight[:, None],
+            (rows.weight**2)[:, None],
+            rows.rarity[:, None],
+        ],
+        axis=1,
+    )
+    # kept, and written, in half precision: a thousandth of a weight is far below what is known
+    return Text(
+        rows.shared_lines,
+        joint.astype(np.float16).astype(np.float32),
+        by_structure * rows.scale,
+    )

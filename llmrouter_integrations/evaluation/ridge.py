@@ -2,8 +2,8 @@
 
 It is solved in its dual form, one equation per row: there are far more words than rows. Rows beyond
 :data:`BLOCK_ROWS` are split into blocks at random, and the solutions are averaged (Zhang, Duchi and
-Wainwright 2015, "Divide and conquer kernel ridge regression"), so that memory does not grow with
-them and time grows linearly.
+Wainwright 2015, "Divide and conquer kernel ridge regression"), so that time grows linearly with
+them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-__all__ = ["BLOCK_ROWS", "RidgeFit", "SparseRows", "Ridge", "nonnegative_weights"]
+__all__ = ["BLOCK_ROWS", "Ridge", "RidgeFit", "Solver", "SparseRows", "nonnegative_weights"]
 
 BLOCK_ROWS = 2048
-PENALTIES = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+PENALTIES = tuple([2.0**power for power in range(-5, 10)])
+"""Tried, from hardly any to one that leaves nothing: rows have a norm of about 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,10 +109,15 @@ class Ridge:
         sparse: Features.
         dense: More features, rows by features.
         rng: Deals the rows into blocks.
+        tell: Told how many blocks are prepared, and of how many.
     """
 
     def __init__(
-        self, sparse: SparseRows, dense: NDArray[np.float64], rng: np.random.Generator
+        self,
+        sparse: SparseRows,
+        dense: NDArray[np.float64],
+        rng: np.random.Generator,
+        tell: Callable[[int, int], None] | None = None,
     ) -> None:
         rows = len(dense)
         self._sparse, self._dense = sparse, dense
@@ -120,15 +126,17 @@ class Ridge:
         for block in self._blocks:
             figures = dense[block]
             products = sparse.take(block).inner_products() + figures @ figures.T
-            self._solvers.append(_Solver(products))
+            self._solvers.append(Solver(products))
+            if tell is not None:
+                tell(len(self._solvers), len(self._blocks))
 
-    def fit(self, targets: NDArray[np.float64], slack=0.) -> RidgeFit:
+    def fit(self, targets: NDArray[np.float64]) -> RidgeFit:
         """Regress targets, rows by columns, on the features, with the same penalty for all.
 
         The penalty is that with the least error in the first block, each row left out.
         """
         parts = len(self._blocks)
-        penalty = self._solvers[0].best_penalty(targets[self._blocks[0]], slack)
+        penalty = self._solvers[0].best_penalty(targets[self._blocks[0]])
         by_word = np.zeros((self._sparse.width, targets.shape[1]))
         by_figure = np.zeros((self._dense.shape[1], targets.shape[1]))
         left_out = np.zeros(targets.shape)
@@ -145,13 +153,16 @@ class Ridge:
         return RidgeFit(by_word, by_figure, left_out, penalty)
 
 
-class _Solver:
-    """Solves for any penalty from one decomposition of the rows' inner products."""
+class Solver:
+    """Solves for any penalty from one decomposition.
+
+    Args:
+        products: Of every row's features with every other's.
+    """
 
     def __init__(self, products: NDArray[np.float64]) -> None:
         values, self._vectors = np.linalg.eigh(products)
         self._values = np.maximum(values, 0.0)
-        self._squares = self._vectors**2
 
     def solve(
         self, targets: NDArray[np.float64], penalty: float
@@ -160,25 +171,18 @@ class _Solver:
         inverse = 1.0 / (self._values + penalty)
         duals = self._vectors @ (inverse[:, None] * (self._vectors.T @ targets))
         # Rasmussen and Williams 2006, equation 5.12
-        left_out = targets - duals / (self._squares @ inverse)[:, None]
+        left_out = targets - duals / (self._vectors**2 @ inverse)[:, None]
         return duals, left_out
 
-    def best_penalty(self, targets: NDArray[np.float64], slack=0.) -> float:
-        if not targets.size:
+    def best_penalty(self, targets: NDArray[np.float64]) -> float:
+        """Give the penalty with the least squared error on rows left out; the largest of equals."""
+        if not targets.any():
             return PENALTIES[-1]
-        rotated = self._vectors.T @ targets
-        errs = []
+        errors = []
         for penalty in PENALTIES:
-            inverse = 1.0 / (self._values + penalty)
-            missed = self._vectors @ (inverse[:, None] * rotated)
-            errs.append((missed / (self._squares @ inverse)[:, None]) ** 2)
-        means = [e.mean() for e in errs]
-        i = int(np.argmin(means))
-        if slack:
-            d = [(e - errs[i]).mean(1) for e in errs]
-            ok = [j for j in range(i, len(PENALTIES)) if d[j].mean() <= slack * d[j].std() / len(targets) ** .5 or j == i]
-            i = max(ok)
-        return PENALTIES[i]
+            _, left_out = self.solve(targets, penalty)
+            errors.append((float(((targets - left_out) ** 2).sum()), -penalty))
+        return -min(errors)[1]
 
 
 def nonnegative_weights(
@@ -196,17 +200,14 @@ def nonnegative_weights(
     """
     count = parts.shape[1]
     products = parts.T @ parts
-    products = products + doubt * np.diag(np.diag(products)) / max(len(parts), 1)
+    products += doubt / max(len(parts), 1) * np.diag(np.diag(products))
     aims = parts.T @ wanted
     best, least = np.zeros(count), 0.0
     for chosen in range(1, 1 << count):
         kept = [place for place in range(count) if chosen >> place & 1 and products[place, place]]
         if not kept:
             continue
-        try:
-            found = np.linalg.solve(products[np.ix_(kept, kept)], aims[kept])
-        except np.linalg.LinAlgError:
-            continue  # two predictions are the same
+        found = np.linalg.lstsq(products[np.ix_(kept, kept)], aims[kept], rcond=None)[0]
         if (found >= 0).all() and (gain := -float(found @ aims[kept])) < least:
             best, least = np.zeros(count), gain
             best[kept] = found
