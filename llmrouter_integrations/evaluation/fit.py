@@ -149,9 +149,7 @@ class _Learned(NamedTuple):
     by_task: NDArray[np.float64]
 
 
-def _prepared(
-    table: LabelledTable, rng: np.random.Generator
-) -> tuple[LabelledTable, list[str]]:
+def _prepared(table: LabelledTable, rng: np.random.Generator) -> tuple[LabelledTable, list[str]]:
     """Give each prompt once, and no more of them than can be learned from."""
     notes = []
     labelled = ~np.isnan(table.quality).all(axis=1)
@@ -191,7 +189,7 @@ def _learn(
         sharpness, shares = tasks.sharpen(parts["tasks"].left_out)
     inferred, told = tasks.inferred(shares) - level, tasks.told(shares) - level
     filled = np.where(known, quality - level, told)
-    settled = known.all()
+    settled = bool(known.all())
     for _ in range(_FILLINGS):
         common, apart = _halves(filled)
         parts["common"], parts["apart"] = ridge.fit(common), ridge.fit(apart)

@@ -28,7 +28,7 @@ __all__ = ["PromptRows", "read_rows"]
 
 SHARED_LINE_SHARE = 0.05
 SHARED_LINE_ROWS = 20
-"""A line that so large a share of the prompts, and so many, have in common is part of a template."""
+"""A line that so large a share of the prompts, and so many, have in common is a template's."""
 _SHORT_LINE = 3
 
 STRUCTURE_NORM = 0.05**0.5
@@ -40,7 +40,7 @@ BENDS = (0.25, 0.5, 0.75)
 COMMON_RARITY = 0.3
 """Prompts a word that was never seen is taken to be in."""
 _LEAST_SPREAD = 0.2
-"""Of a structural feature, for distances: what never varied must not make any other value strange."""
+"""Of a structural feature, for distances: where one never varied, not all else is strange."""
 _DISTANCE_RIDGE = 0.1
 _ORDINARY = 0.99
 """Share of the prompts learned from that count as wholly familiar."""
@@ -70,9 +70,7 @@ class PromptRows:
     scale: float
 
 
-def read_rows(
-    prompts: Sequence[str], tell: Callable[[int, int], None] | None = None
-) -> PromptRows:
+def read_rows(prompts: Sequence[str], tell: Callable[[int, int], None] | None = None) -> PromptRows:
     """Read the prompts to learn from.
 
     Args:
@@ -160,5 +158,7 @@ def _rarity_to_the_others(
     """Give the mean rarity of each prompt's words among the other prompts."""
     rows = len(readings)
     rarity = np.log((rows + 1) / (np.maximum(prompts_with - 1, 0) + COMMON_RARITY))
-    found = [rarity[reading.buckets].mean() if len(reading.buckets) else 0.0 for reading in readings]
+    found = [
+        rarity[reading.buckets].mean() if len(reading.buckets) else 0.0 for reading in readings
+    ]
     return np.array(found)

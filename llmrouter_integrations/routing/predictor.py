@@ -250,7 +250,9 @@ class FittedPredictor:
         )
         return far + familiar * (near - far), familiar
 
-    def _read(self, reading: Reading, away: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    def _read(
+        self, reading: Reading, away: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], float]:
         """Give what the text says, by column, and the mean rarity of its words."""
         structure, text = self.structure, self.text
         sums = np.add.reduce(text.by_word[reading.buckets], axis=0).astype(np.float64)

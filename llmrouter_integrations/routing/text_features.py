@@ -39,7 +39,9 @@ _OPENING = re.compile(
     r"(?: this| the following)?\s*[?.:!,]\s*)?"
     r"(?:please,? )?(?:(?:question|prompt|task|q)\s*:\s*)?"
 )
-_CLOSING = re.compile(r"(?:many )?(?:thank you|thanks)(?: very much| so much| a lot| in advance)?[.! ]*$")
+_CLOSING = re.compile(
+    r"(?:many )?(?:thank you|thanks)(?: very much| so much| a lot| in advance)?[.! ]*$"
+)
 _CLOSING_CHARACTERS = 40
 _ANSWER_LABEL = re.compile(r"(?:\s(?:answer|response|a):)+$")
 _SPACED = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()})
@@ -55,8 +57,10 @@ _MARKS: tuple[frozenset[str], ...] = tuple(
     [
         frozenset(words.split())
         for words in (
-            "if each per every than more less fewer then after before half twice double times "
-            "total remaining left rest",
+            (
+                "if each per every than more less fewer then after before half twice double "
+                "times total remaining left rest"
+            ),
             "not except never no none false incorrect least",
             "which who whom whose what where when",
             "why explain describe how",
@@ -87,17 +91,32 @@ _CLASS_OF_BYTE[128:, -1] = 1.0
 _SENTENCES = list(_CLASSES).index("sentences")
 
 _COUNTS = (
-    "characters words words_per_sentence long_words distinct_words numbers longest_number lines "
-    "options steps"
-).split()
+    "characters",
+    "words",
+    "words_per_sentence",
+    "long_words",
+    "distinct_words",
+    "numbers",
+    "longest_number",
+    "lines",
+    "options",
+    "steps",
+)
 STRUCTURE = (
     *_COUNTS,
     *_CLASSES,
     "foreign",
-    *(
-        "word_length long_word_share distinct_share number_share step_share "
-        "negated which why make code ends_asking"
-    ).split(),
+    "word_length",
+    "long_word_share",
+    "distinct_share",
+    "number_share",
+    "step_share",
+    "negated",
+    "which",
+    "why",
+    "make",
+    "code",
+    "ends_asking",
 )
 """Names of the structural features. Counts are given as log(1 + count), shares as they are."""
 _COUNTED = len(_COUNTS) + len(_CLASSES) + 1
@@ -237,7 +256,7 @@ def _structure(
             10 * numbers / count,
             10 * steps / count,
             *asked,
-            any([mark in text for mark in _CODE]),
+            any(mark in text for mark in _CODE),
             text.endswith("?"),
         ),
         np.float64,
