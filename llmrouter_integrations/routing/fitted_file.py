@@ -61,8 +61,8 @@ def save(predictor: FittedPredictor, path: str | os.PathLike[str]) -> None:
         "models": predictor.models,
         "tasks": predictor.table.tasks,
         "sharpness": predictor.table.sharpness,
-        "inferred": predictor.inferred,
-        "told": predictor.told,
+        "inferred": list(predictor.inferred),
+        "told": list(predictor.told),
         "shared_lines": sorted(predictor.text.shared_lines),
         "notes": predictor.notes,
     }
