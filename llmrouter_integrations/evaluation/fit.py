@@ -190,9 +190,13 @@ def _learn(
     inferred, told = tasks.inferred(shares) - level, tasks.told(shares) - level
     filled = np.where(known, quality - level, told)
     settled = bool(known.all())
+    chosen: tuple[float | None, float | None] = None, None
     for _ in range(_FILLINGS):
         common, apart = _halves(filled)
-        parts["common"], parts["apart"] = ridge.fit(common), ridge.fit(apart)
+        parts["common"] = ridge.fit(common, chosen[0])
+        parts["apart"] = ridge.fit(apart, chosen[1])
+        # chosen before any gap is filled by a prediction, which would speak for itself
+        chosen = parts["common"].penalty, parts["apart"].penalty
         text = parts["common"].left_out, parts["apart"].left_out
         by_inferred = _weights(_halves(inferred), text, (common, apart), known)
         by_told = _weights(_halves(told), text, (common, apart), known)

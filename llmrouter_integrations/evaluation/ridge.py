@@ -130,13 +130,16 @@ class Ridge:
             if tell is not None:
                 tell(len(self._solvers), len(self._blocks))
 
-    def fit(self, targets: NDArray[np.float64]) -> RidgeFit:
-        """Regress targets, rows by columns, on the features, with the same penalty for all.
+    def fit(self, targets: NDArray[np.float64], penalty: float | None = None) -> RidgeFit:
+        """Regress targets on the features, with the same penalty for all.
 
-        The penalty is that with the least error in the first block, each row left out.
+        Args:
+            targets: Rows by columns.
+            penalty: None: that with the least error in the first block, each row left out.
         """
         parts = len(self._blocks)
-        penalty = self._solvers[0].best_penalty(targets[self._blocks[0]])
+        if penalty is None:
+            penalty = self._solvers[0].best_penalty(targets[self._blocks[0]])
         by_word = np.zeros((self._sparse.width, targets.shape[1]))
         by_figure = np.zeros((self._dense.shape[1], targets.shape[1]))
         left_out = np.zeros(targets.shape)

@@ -1,0 +1,319 @@
+"""What is learned from labels in which the truth is known."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llmrouter_integrations.errors import DatasetError
+from llmrouter_integrations.evaluation import fit as fitting
+from llmrouter_integrations.evaluation.datasets import LabelledTable, read_table
+from llmrouter_integrations.evaluation.fit import fit, learn
+from llmrouter_integrations.evaluation.fit_report import fit_record, scores
+from llmrouter_integrations.evaluation.following import add_models, follow
+
+ROUTING = Path(__file__).parents[3] / "shared" / "routing"
+GEMS = "amber beryl coral garnet jade opal pearl quartz ruby topaz".split()
+TOOLS = "anvil bellows chisel drill file gouge hammer lathe mallet pliers".split()
+FILLING = "the shop on our street sells many things to people who come by early".split()
+
+
+def prompts(rows, *, seed=0):
+    """Prompts of gems or of tools, and whether each is of gems."""
+    rng = np.random.default_rng(seed)
+    of_gems = rng.random(rows) < 0.5
+    made = []
+    for gems in of_gems:
+        words = [*rng.choice(GEMS if gems else TOOLS, 3), *rng.choice(FILLING, 12)]
+        made.append(" ".join(rng.permutation(words)) + "?")
+    return tuple(made), of_gems
+
+
+def labels(rows=400, *, seed=0, tasks=False, noise=0.0):
+    """One model knows gems, another tools, a third is so-so at both."""
+    asked, gems = prompts(rows, seed=seed)
+    chance = np.stack([np.where(gems, 0.95, 0.1), np.where(gems, 0.1, 0.95), np.full(rows, 0.5)], 1)
+    chance = (1 - noise) * chance + noise * 0.5
+    quality = (np.random.default_rng(seed + 1).random(chance.shape) < chance).astype(float)
+    return LabelledTable(
+        prompts=asked,
+        models=("jeweller", "smith", "clerk"),
+        quality=quality,
+        tasks=tuple("gems" if each else "tools" for each in gems) if tasks else None,
+        name="made.csv",
+    ), gems
+
+
+def right(predictor, asked, gems, *, tasks=None):
+    """Share of prompts for which the model that knows them is predicted to be best."""
+    return float(np.mean(predictor.predict(asked, tasks).argmax(axis=1) == np.where(gems, 0, 1)))
+
+
+@pytest.fixture(scope="module")
+def learned():
+    return fit(labels()[0])
+
+
+def test_a_rule_is_learned_and_holds_on_other_prompts(learned):
+    asked, gems = prompts(200, seed=7)
+    assert right(learned, asked, gems) > 0.97
+    expected = learned.predict(asked)
+    of_gems = expected[gems].mean(axis=0)
+    np.testing.assert_allclose(of_gems, [0.95, 0.1, 0.5], atol=0.12)
+
+
+def test_one_prompt_is_expected_as_among_many(learned):
+    asked, _ = prompts(5, seed=7)
+    told = learned.predict_one(asked[3])
+    assert list(told.quality) == ["jeweller", "smith", "clerk"]
+    assert list(told.quality.values()) == learned.predict(asked)[3].tolist()
+    assert told.familiar == 1.0
+
+
+def test_noise_teaches_nothing_but_levels():
+    made, _ = labels(300, noise=1.0)
+    told = fit(made).predict(prompts(200, seed=7)[0])
+    assert np.abs(told - np.nanmean(made.quality, axis=0)).mean() < 0.05
+
+
+def test_what_is_promised_of_rows_left_out_holds_on_rows_held_back():
+    made, _ = labels(600, noise=0.4)
+    found = learn(made.rows(np.arange(300)))
+    judged = made.rows(np.arange(300, 600))
+    promised = scores(found)["fitted"].squared_error
+    kept = float(((found.predictor.predict(judged.prompts) - judged.quality) ** 2).mean())
+    assert promised == pytest.approx(kept, abs=0.02)
+    assert promised < scores(found)["each model's mean"].squared_error - 0.02
+
+
+def test_the_same_labels_and_seed_give_the_same_predictor():
+    made, _ = labels(120)
+    asked = prompts(20, seed=7)[0]
+    assert (fit(made, seed=3).predict(asked) == fit(made, seed=3).predict(asked)).all()
+
+
+def test_tasks_are_read_from_the_prompt_and_being_told_is_at_least_as_good():
+    made, _ = labels(300, tasks=True)
+    predictor = fit(made)
+    assert predictor.table.tasks == ("gems", "tools")
+    asked, gems = prompts(200, seed=7)
+    assert right(predictor, asked, gems) > 0.97
+    told = ["gems" if each else "tools" for each in gems]
+    assert right(predictor, asked, gems, tasks=told) >= right(predictor, asked, gems)
+    # a task nobody has heard of is read from the prompt, as if none were told
+    unknown = predictor.predict(asked, ["pottery"] * len(asked))
+    assert (unknown == predictor.predict(asked)).all()
+
+
+def test_a_told_task_counts_where_the_words_say_nothing():
+    predictor = fit(labels(300, tasks=True)[0])
+    asked = "zzz " * 8
+    assert predictor.predict_one(asked, "gems").quality["jeweller"] > 0.6
+    assert predictor.predict_one(asked, "tools").quality["jeweller"] < 0.4
+
+
+FAR = ("", "    ", "\x00", "?" * 500, "def f(x):\n    return x ** 2\n" * 400, "\ud83d\ude00" * 90)
+
+
+@pytest.mark.parametrize("prompt", FAR)
+def test_a_prompt_unlike_those_learned_from_is_left_to_the_safe_default(learned, prompt):
+    told = learned.predict_one(prompt)
+    assert told.familiar < 0.05
+    safe = dict(zip(learned.models, learned.level, strict=True))
+    assert sorted(told.quality, key=told.quality.get) == sorted(safe, key=safe.get)
+    assert max(abs(told.quality[name] - safe[name]) for name in safe) < 0.3
+
+
+def test_of_a_far_prompt_longer_is_taken_to_be_harder_for_weak_models_most():
+    made, _ = labels(300)
+    made = dataclasses.replace(
+        made, quality=np.stack([made.quality.max(axis=1), made.quality[:, 2]], 1), models=("a", "b")
+    )
+    predictor = fit(made)
+    short, long = [
+        predictor.predict_one(f"{text} \u00bf").quality for text in ("blah", "blah " * 900)
+    ]
+    assert long["a"] - long["b"] > short["a"] - short["b"] > 0
+
+
+def test_another_wording_does_not_turn_the_choice(learned):
+    asked, _ = prompts(50, seed=7)
+    for other in (
+        lambda text: f"Hello! Could you please help me with this?\n\n{text}\n\nThank you!",
+        lambda text: f"Question: {text}\nAnswer:",
+        str.upper,
+    ):
+        changed = learned.predict([other(text) for text in asked])
+        assert (changed.argmax(axis=1) == learned.predict(asked).argmax(axis=1)).all()
+
+
+# -- what labels may be like ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", [0.3, 0.67])
+def test_gaps_in_the_labels_are_borne(missing):
+    made, _ = labels(600)
+    gaps = np.random.default_rng(5).random(made.quality.shape) < missing
+    made = dataclasses.replace(made, quality=np.where(gaps, np.nan, made.quality))
+    asked, gems = prompts(200, seed=7)
+    assert right(fit(made), asked, gems) > 0.95
+
+
+def test_a_log_in_which_each_prompt_was_answered_once_is_enough():
+    made, _ = labels(900)
+    answered = np.random.default_rng(5).integers(0, 3, 900)[:, None] == np.arange(3)
+    made = dataclasses.replace(made, quality=np.where(answered, made.quality, np.nan))
+    asked, gems = prompts(200, seed=7)
+    assert right(fit(made), asked, gems) > 0.95
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 10])
+def test_few_rows_give_levels_and_a_note(rows):
+    made, _ = labels(rows, tasks=True)
+    predictor = fit(made)
+    assert f"only {rows} prompts" in predictor.notes[-1] or rows < 2
+    told = predictor.predict([*made.prompts, "", "something else"])
+    assert ((told >= 0) & (told <= 1)).all()
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.5, 1.0])
+def test_constant_labels_are_predicted_and_noted(constant):
+    made, _ = labels(60)
+    made = dataclasses.replace(made, quality=np.full(made.quality.shape, constant))
+    predictor = fit(made)
+    np.testing.assert_allclose(predictor.predict(made.prompts), constant)
+    assert "nothing to learn" in predictor.notes[-1]
+
+
+def test_no_label_at_all_is_an_error_that_names_the_table():
+    made, _ = labels(20)
+    with pytest.raises(DatasetError, match=r"made\.csv: no answer has a label"):
+        fit(dataclasses.replace(made, quality=np.full(made.quality.shape, np.nan)))
+
+
+def test_a_prompt_that_comes_again_and_again_is_one_prompt():
+    made, _ = labels(100)
+    often = made.rows(np.tile(np.arange(100), 3))
+    predictor = fit(often)
+    assert "200 prompts are there more than once" in predictor.notes[-1]
+    asked = prompts(20, seed=7)[0]
+    np.testing.assert_allclose(predictor.predict(asked), fit(made).predict(asked))
+
+
+def test_more_rows_than_can_be_learned_from_are_sampled_and_noted(monkeypatch):
+    monkeypatch.setattr(fitting, "MAX_ROWS", 100)
+    found = learn(labels(250)[0])
+    assert len(found.table) == 100
+    assert "a sample of 100 of 250 rows" in found.predictor.notes[0]
+
+
+def test_rows_beyond_a_block_are_learned_from_too(monkeypatch):
+    from llmrouter_integrations.evaluation import ridge
+
+    monkeypatch.setattr(ridge, "BLOCK_ROWS", 100)
+    asked, gems = prompts(200, seed=7)
+    found = learn(labels(400)[0])
+    assert right(found.predictor, asked, gems) > 0.97
+    assert scores(found)["fitted"].squared_error < 0.16
+
+
+def test_examples_that_all_prompts_share_count_once():
+    example = "Here is an example of what we want, with ruby and hammer and opal and chisel in it.\n"
+    made, _ = labels(400)
+    made = dataclasses.replace(made, prompts=tuple(example + each for each in made.prompts))
+    predictor = fit(made)
+    assert len(predictor.text.shared_lines) == 1
+    asked, gems = prompts(200, seed=7)
+    assert right(predictor, [example + each for each in asked], gems) > 0.97
+
+
+def test_many_tasks_are_cut_to_the_common_ones():
+    made, _ = labels(400)
+    names = [f"task {n % 70}" if n < 350 else f"rare {n}" for n in range(400)]
+    found = fit(dataclasses.replace(made, tasks=tuple(names)))
+    assert len(found.table.tasks) == 64
+    assert not any("rare" in name for name in found.table.tasks)
+
+
+# -- models with few labels -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [20, 50, 150])
+def test_a_model_with_few_labels_is_placed_by_the_others(count):
+    made, gems = labels(600)
+    # the apprentice knows what the smith knows
+    chance = np.where(gems, 0.1, 0.9)
+    own = (np.random.default_rng(9).random(600) < chance).astype(float)
+    own[count:] = np.nan
+    made = dataclasses.replace(
+        made,
+        models=("apprentice", *made.models),
+        quality=np.column_stack([own, made.quality]),
+    )
+    predictor = fit(made)
+    assert f"apprentice ({count})" in predictor.notes[-1]
+    asked, gems = prompts(200, seed=7)
+    expected = predictor.predict(asked)[:, 0]
+    assert expected[~gems].mean() - expected[gems].mean() > 0.3
+    assert expected.mean() == pytest.approx(0.5, abs=0.2)
+
+
+def test_models_are_added_to_what_was_learned_before(learned):
+    asked, gems = prompts(60, seed=21)
+    own = np.where(gems, 1.0, 0.0)[:, None]
+    new = LabelledTable(asked, ("goldsmith",), own, name="new.csv")
+    added, names = add_models(learned, new)
+    assert names == ("goldsmith",)
+    assert added.models == ("jeweller", "smith", "clerk", "goldsmith")
+    more, gems = prompts(100, seed=22)
+    told = added.predict(more)
+    assert told[gems, 3].mean() - told[~gems, 3].mean() > 0.5
+    assert (told[:, :3] == learned.predict(more)).all()
+
+
+def test_adding_nothing_new_or_next_to_no_labels_is_an_error(learned):
+    made, _ = labels(30)
+    with pytest.raises(DatasetError, match="every model in it is known already"):
+        add_models(learned, made)
+    few = np.full((30, 1), np.nan)
+    few[:4] = 1.0
+    few = dataclasses.replace(made, models=("novice",), quality=few)
+    with pytest.raises(DatasetError, match="'novice' has 4 labels; at least 5"):
+        add_models(learned, few)
+
+
+def test_a_model_without_labels_moves_as_the_others_do():
+    moves = np.array([[0.2, -0.1], [-0.2, 0.1], [0.1, 0.0]])
+    level, followed = follow(moves, np.array([0.4, 0.8]), np.full(3, np.nan))
+    assert level == pytest.approx(0.6)
+    assert followed.tolist() == [0.5, 0.5]
+
+
+# -- the report and public labels -----------------------------------------------------------------
+
+
+def test_the_report_tells_what_was_chosen_beside_what_needs_no_learning():
+    told = fit_record(learn(labels(200, tasks=True)[0]))
+    assert told["models"]["clerk"] == {
+        "labels": 200,
+        "level": told["models"]["clerk"]["level"],
+        "described_by": "its labels",
+    }
+    assert set(told["penalties"]) == {"tasks", "common", "apart"}
+    assert told["left_out"]["oracle"]["squared_error"] == 0
+    fitted, mean = told["left_out"]["fitted"], told["left_out"]["each model's mean"]
+    assert fitted["squared_error"] < mean["squared_error"]
+    assert fitted["best_quality"] > mean["best_quality"] + 0.2
+    assert sum(told["reliability"]["answers"]) == 600
+
+
+def test_public_labels_are_learned_from_better_than_by_length():
+    path = ROUTING / "routellm_gsm8k_dev.csv"
+    if not path.is_file():
+        pytest.skip("the shared routing data are not here")
+    found = scores(learn(read_table(path)))
+    assert found["fitted"].squared_error < found["each model's mean"].squared_error - 0.003
+    assert found["fitted"].calibration_error < 0.04
