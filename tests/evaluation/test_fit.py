@@ -16,9 +16,35 @@ from llmrouter_integrations.evaluation.fit_report import fit_record, scores
 from llmrouter_integrations.evaluation.following import add_models, follow
 
 ROUTING = Path(__file__).parents[3] / "shared" / "routing"
-GEMS = "amber beryl coral garnet jade opal pearl quartz ruby topaz".split()
-TOOLS = "anvil bellows chisel drill file gouge hammer lathe mallet pliers".split()
-FILLING = "the shop on our street sells many things to people who come by early".split()
+GEMS = ["amber", "beryl", "coral", "garnet", "jade", "opal", "pearl", "quartz", "ruby", "topaz"]
+TOOLS = [
+    "anvil",
+    "bellows",
+    "chisel",
+    "drill",
+    "file",
+    "gouge",
+    "hammer",
+    "lathe",
+    "mallet",
+    "pliers",
+]
+FILLING = [
+    "the",
+    "shop",
+    "on",
+    "our",
+    "street",
+    "sells",
+    "many",
+    "things",
+    "to",
+    "people",
+    "who",
+    "come",
+    "by",
+    "early",
+]
 
 
 def prompts(rows, *, seed=0):
@@ -221,7 +247,9 @@ def test_rows_beyond_a_block_are_learned_from_too(monkeypatch):
 
 
 def test_examples_that_all_prompts_share_count_once():
-    example = "Here is an example of what we want, with ruby and hammer and opal and chisel in it.\n"
+    example = (
+        "Here is an example of what we want, with ruby and hammer and opal and chisel in it.\n"
+    )
     made, _ = labels(400)
     made = dataclasses.replace(made, prompts=tuple(example + each for each in made.prompts))
     predictor = fit(made)
