@@ -18,7 +18,13 @@ from llmrouter_integrations.evaluation.following import follow
 from llmrouter_integrations.evaluation.prompt_rows import read_rows
 from llmrouter_integrations.evaluation.ridge import Ridge, nonnegative_weights
 from llmrouter_integrations.evaluation.task_table import TaskLabels
-from llmrouter_integrations.routing.predictor import FittedPredictor, TaskTable, Text, Weights
+from llmrouter_integrations.routing.predictor import (
+    FittedPredictor,
+    TaskTable,
+    Text,
+    Weights,
+    doubted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +114,7 @@ def learn(table: LabelledTable, *, seed: int = 0, tell: Tell | None = None) -> F
         learned=learned,
         follow=np.eye(len(level))[learned],
         text=_text(rows, own.parts),
-        table=TaskTable(tasks.names, tasks.quality, own.sharpness),
+        table=own.table,
         structure=rows.structure,
         inferred=own.inferred,
         told=own.told,
@@ -132,7 +138,7 @@ class _Learned(NamedTuple):
 
     Attributes:
         parts: The text's columns.
-        sharpness: Of the tasks' scores.
+        table: Of the tasks.
         inferred: Weights where the task is not told.
         told: Weights where it is.
         moves: How far from its level each model is predicted to be by the other rows.
@@ -141,7 +147,7 @@ class _Learned(NamedTuple):
     """
 
     parts: dict[str, RidgeFit]
-    sharpness: float
+    table: TaskTable
     inferred: Weights
     told: Weights
     moves: NDArray[np.float64]
@@ -183,10 +189,10 @@ def _learn(
 ) -> _Learned:
     known = ~np.isnan(quality)
     parts: dict[str, RidgeFit] = {}
-    sharpness, shares = 1.0, np.zeros((len(quality), 0))
+    table, shares = TaskTable((), tasks.quality, 1.0, 0.0, 1.0), np.zeros((len(quality), 0))
     if tasks.names:
         parts["tasks"] = ridge.fit(tasks.membership - tasks.membership.mean(axis=0))
-        sharpness, shares = tasks.sharpen(parts["tasks"].left_out)
+        table, shares = tasks.read(parts["tasks"].left_out)
     inferred, told = tasks.inferred(shares) - level, tasks.told(shares) - level
     filled = np.where(known, quality - level, told)
     settled = bool(known.all())
@@ -206,7 +212,10 @@ def _learn(
             break
         before, filled = filled, np.where(known, filled, moves_told)
         settled = float(np.abs(filled - before).mean()) < _SETTLED
-    return _Learned(parts, sharpness, by_inferred, by_told, moves, moves_told, told + level)
+    if tasks.names:
+        highest = parts["tasks"].left_out.max(axis=1)
+        moves = doubted(level + moves, int(level.argmax()), table, highest) - level
+    return _Learned(parts, table, by_inferred, by_told, moves, moves_told, told + level)
 
 
 def _halves(moves: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llmrouter_integrations.routing.predictor import TaskTable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,6 +22,12 @@ _LEAST_ROWS = 5
 """A task of fewer says nothing."""
 SHRINKAGE_ROWS = 10.0
 """A task's mean counts as if this many rows more had shown the model's overall level."""
+DOUBTED_SHARES = (0.25, 0.5)
+CLEAR_SCORES = (0.5, 0.75)
+"""Below the first it is wholly doubted that a prompt belongs to any task learned from, and from the
+second on not at all: quantiles of the scores of rows left out, and shares of the score of a row
+that is wholly of its task; the lower ones count. Of the prompts of tasks left out of the LLMRouter
+set, four of five score below the first."""
 _SHARPNESS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0)
 
 
@@ -76,14 +84,14 @@ class TaskLabels:
         left_out[~membership.any(axis=1)] = np.nan
         return cls(names, membership, sums / seen, left_out, level)
 
-    def sharpen(self, scores: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Choose how sharp the softmax of scores must be to give the tasks' probabilities.
+    def read(self, scores: NDArray[np.float64]) -> tuple[TaskTable, NDArray[np.float64]]:
+        """Choose how scores are to be read: how sharp a softmax gives the tasks' probabilities.
 
         Args:
             scores: Rows by tasks, each row's by the other rows.
 
         Returns:
-            The factor, and the probabilities.
+            The table, and the probabilities.
         """
         told = self.membership.any(axis=1)
         found = []
@@ -93,7 +101,13 @@ class TaskLabels:
             right = (shares[told] * self.membership[told]).sum(axis=1)
             found.append((float(np.log(right + 1e-9).mean()), sharpness, shares))
         _, sharpness, shares = max(found, key=lambda each: each[0])
-        return sharpness, shares
+        usual = np.quantile(scores[told].max(axis=1), DOUBTED_SHARES)
+        # the scores are centred: that of a row wholly in its task is 1 less the task's share
+        clear = np.array(CLEAR_SCORES) * (1.0 - self.membership.mean(axis=0).max())
+        stranger, member = np.minimum(usual, clear)
+        member = max(member, stranger + 1e-3)
+        table = TaskTable(self.names, self.quality, sharpness, float(stranger), float(member))
+        return table, shares
 
     def inferred(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give each model's quality by the tasks a row seems to be of, by the other rows."""

@@ -61,6 +61,7 @@ def save(predictor: FittedPredictor, path: str | os.PathLike[str]) -> None:
         "models": predictor.models,
         "tasks": predictor.table.tasks,
         "sharpness": predictor.table.sharpness,
+        "belonging": [predictor.table.stranger, predictor.table.member],
         "inferred": list(predictor.inferred),
         "told": list(predictor.told),
         "shared_lines": sorted(predictor.text.shared_lines),
@@ -168,7 +169,9 @@ def _predictor(told: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> F
             arrays["by_word"].astype(np.float32),
             arrays["by_structure"],
         ),
-        table=TaskTable(tasks, arrays["quality"], float(told["sharpness"])),
+        table=TaskTable(
+            tasks, arrays["quality"], float(told["sharpness"]), *map(float, told["belonging"])
+        ),
         structure=Structure(**{name: arrays[name] for name in _STRUCTURE}),
         inferred=Weights(*map(float, told["inferred"])),
         told=Weights(*map(float, told["told"])),

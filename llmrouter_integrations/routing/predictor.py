@@ -8,7 +8,9 @@ What is learned, by :mod:`llmrouter_integrations.evaluation.fit`, are two opinio
 Each opinion is split into what is common to all models (how hard the prompt is) and where each
 stands apart from that, and weighed by how well it did on rows it had not seen. A prompt unlike
 those learned from gets less of all this, down to the safe default: each model's overall level (at
-a told task, its level there), and the assumption that longer is harder, for weak models most.
+a told task, its level there), and the assumption that longer is harder, for weak models most. And
+of a prompt that seems to belong to no task learned from, no model is expected to do better than the
+one that is best overall: it may be spared, not beaten.
 
 Needs numpy. A prediction is a few small products: about 0.1 ms for 1 KB, reading included.
 """
@@ -29,7 +31,16 @@ if TYPE_CHECKING:
 
     from llmrouter_integrations.routing.text_features import Reading
 
-__all__ = ["FittedPredictor", "Prediction", "Structure", "TaskTable", "Text", "Weights", "bent"]
+__all__ = [
+    "FittedPredictor",
+    "Prediction",
+    "Structure",
+    "TaskTable",
+    "Text",
+    "Weights",
+    "bent",
+    "doubted",
+]
 
 _CLOSE = 4.0
 """Spreads beyond which a structural feature is no further away."""
@@ -133,15 +144,35 @@ class TaskTable:
         tasks: Their names, as the labels call them; it may be empty.
         quality: Tasks by models.
         sharpness: Of the tasks' scores in the text, before the softmax.
+        stranger: Highest of a prompt's scores below which it belongs to no task.
+        member: The same from which on it does.
     """
 
     tasks: tuple[str, ...]
     quality: NDArray[np.float64]
     sharpness: float
+    stranger: float
+    member: float
 
     def place(self, task: str | None) -> int | None:
         """Give the row of a task; None where it is not known."""
         return self.tasks.index(task) if task in self.tasks else None
+
+
+def doubted(
+    quality: NDArray[np.float64], best: int, table: TaskTable, score: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Expect no model to do better than the best one, where a prompt belongs to no task.
+
+    Args:
+        quality: What is expected of each model, of one prompt or of several.
+        best: The model that is best overall.
+        table: Of the tasks.
+        score: Highest of each prompt's scores.
+    """
+    doubt = (table.member - score) / (table.member - table.stranger)
+    doubt = np.minimum(np.maximum(doubt, 0.0), 1.0)[..., None]
+    return np.asarray(quality - doubt * np.maximum(quality - quality[..., best, None], 0.0))
 
 
 class Weights(NamedTuple):
@@ -230,13 +261,15 @@ class FittedPredictor:
         # the first structural feature is the logarithm of the length
         longer = min(max(float(away[0]), -_FARTHEST), _FARTHEST)
         far = (LONGER_IS_HARDER * longer) * (level - level.sum() / len(level))
+        highest = None
         if place is not None:
             weights = self.told
             by_table = self.table.quality[place] - level
             far += by_table
         elif tasks:
             weights = self.inferred
-            share = np.exp(self.table.sharpness * (said[:tasks] - said[:tasks].max()))
+            highest = said[:tasks].max()
+            share = np.exp(self.table.sharpness * (said[:tasks] - highest))
             by_table = share @ self.table.quality / share.sum() - level
         else:
             weights = self.inferred
@@ -248,6 +281,8 @@ class FittedPredictor:
             + weights.table_apart * by_table
             + weights.text_apart * said[tasks + 1 :]
         )
+        if highest is not None:
+            near = doubted(level + near, int(level.argmax()), self.table, highest) - level
         return far + familiar * (near - far), familiar
 
     def _read(

@@ -14,6 +14,7 @@ from llmrouter_integrations.evaluation.datasets import LabelledTable, read_table
 from llmrouter_integrations.evaluation.fit import fit, learn
 from llmrouter_integrations.evaluation.fit_report import fit_record, scores
 from llmrouter_integrations.evaluation.following import add_models, follow
+from llmrouter_integrations.routing.predictor import TaskTable, doubted
 
 ROUTING = Path(__file__).parents[3] / "shared" / "routing"
 GEMS = ["amber", "beryl", "coral", "garnet", "jade", "opal", "pearl", "quartz", "ruby", "topaz"]
@@ -151,6 +152,28 @@ def test_a_prompt_unlike_those_learned_from_is_left_to_the_safe_default(learned,
     safe = dict(zip(learned.models, learned.level, strict=True))
     assert sorted(told.quality, key=told.quality.get) == sorted(safe, key=safe.get)
     assert max(abs(told.quality[name] - safe[name]) for name in safe) < 0.3
+
+
+def test_of_a_prompt_of_no_task_no_model_is_expected_to_beat_the_best():
+    predictor = fit(labels(400, tasks=True)[0])
+    best = int(predictor.level.argmax())
+    asked = [" ".join(FILLING[n:] + FILLING[:n]) + "?" for n in range(10)]
+    assert min(predictor.predict_one(each).familiar for each in asked) > 0.5
+    assert (predictor.predict(asked).argmax(axis=1) == best).all()
+    # of one that belongs, as before
+    assert right(predictor, *prompts(100, seed=7)) > 0.97
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [(0.1, [0.5, 0.5, 0.2]), (0.3, [0.5, 0.7, 0.2]), (0.9, [0.5, 0.9, 0.2])],
+)
+def test_what_beats_the_best_is_doubted_by_degrees(score, expected):
+    table = TaskTable(("a", "b"), np.zeros((2, 3)), 1.0, 0.2, 0.4)
+    quality = np.array([0.5, 0.9, 0.2])
+    np.testing.assert_allclose(doubted(quality, 0, table, np.array(score)), expected)
+    several = doubted(np.stack([quality, quality]), 0, table, np.array([score, 0.9]))
+    np.testing.assert_allclose(several, [expected, quality])
 
 
 def test_of_a_far_prompt_longer_is_taken_to_be_harder_for_weak_models_most():
