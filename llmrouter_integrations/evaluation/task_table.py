@@ -22,8 +22,8 @@ _LEAST_ROWS = 5
 """A task of fewer says nothing."""
 SHRINKAGE_ROWS = 10.0
 """A task's mean counts as if this many rows more had shown the model's overall level."""
-DOUBTED_SHARES = (0.25, 0.5)
-CLEAR_SCORES = (0.5, 0.75)
+DOUBTED_SHARES = (0.25, 0.35)
+CLEAR_SCORES = (0.5, 0.6)
 """Below the first it is wholly doubted that a prompt belongs to any task learned from, and from the
 second on not at all: quantiles of the scores of rows left out, and shares of the score of a row
 that is wholly of its task; the lower ones count. Of the prompts of tasks left out of the LLMRouter

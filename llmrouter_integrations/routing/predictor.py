@@ -51,6 +51,10 @@ _FARTHEST = 2.0
 """E-folds of length beyond which no more growth is assumed, so that ranks never turn over."""
 
 
+_HAIR = 1e-3
+"""By which a doubted model is expected to stay behind the best: equals go to the cheaper."""
+
+
 class Prediction(NamedTuple):
     """What is expected of one prompt.
 
@@ -172,7 +176,8 @@ def doubted(
     """
     doubt = (table.member - score) / (table.member - table.stranger)
     doubt = np.minimum(np.maximum(doubt, 0.0), 1.0)[..., None]
-    return np.asarray(quality - doubt * np.maximum(quality - quality[..., best, None], 0.0))
+    beyond = quality - quality[..., best, None]
+    return np.asarray(quality - doubt * np.where(beyond > 0, beyond + _HAIR, 0.0))
 
 
 class Weights(NamedTuple):

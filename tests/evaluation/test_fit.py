@@ -14,64 +14,13 @@ from llmrouter_integrations.evaluation.datasets import LabelledTable, read_table
 from llmrouter_integrations.evaluation.fit import fit, learn
 from llmrouter_integrations.evaluation.fit_report import fit_record, scores
 from llmrouter_integrations.evaluation.following import add_models, follow
+from llmrouter_integrations.evaluation.task_table import TaskLabels
 from llmrouter_integrations.routing.predictor import TaskTable, doubted
+from tests.evaluation.labels import FILLING
+from tests.evaluation.labels import trade_prompts as prompts
+from tests.evaluation.labels import trades as labels
 
 ROUTING = Path(__file__).parents[3] / "shared" / "routing"
-GEMS = ["amber", "beryl", "coral", "garnet", "jade", "opal", "pearl", "quartz", "ruby", "topaz"]
-TOOLS = [
-    "anvil",
-    "bellows",
-    "chisel",
-    "drill",
-    "file",
-    "gouge",
-    "hammer",
-    "lathe",
-    "mallet",
-    "pliers",
-]
-FILLING = [
-    "the",
-    "shop",
-    "on",
-    "our",
-    "street",
-    "sells",
-    "many",
-    "things",
-    "to",
-    "people",
-    "who",
-    "come",
-    "by",
-    "early",
-]
-
-
-def prompts(rows, *, seed=0):
-    """Prompts of gems or of tools, and whether each is of gems."""
-    rng = np.random.default_rng(seed)
-    of_gems = rng.random(rows) < 0.5
-    made = []
-    for gems in of_gems:
-        words = [*rng.choice(GEMS if gems else TOOLS, 3), *rng.choice(FILLING, 12)]
-        made.append(" ".join(rng.permutation(words)) + "?")
-    return tuple(made), of_gems
-
-
-def labels(rows=400, *, seed=0, tasks=False, noise=0.0):
-    """One model knows gems, another tools, a third is so-so at both."""
-    asked, gems = prompts(rows, seed=seed)
-    chance = np.stack([np.where(gems, 0.95, 0.1), np.where(gems, 0.1, 0.95), np.full(rows, 0.5)], 1)
-    chance = (1 - noise) * chance + noise * 0.5
-    quality = (np.random.default_rng(seed + 1).random(chance.shape) < chance).astype(float)
-    return LabelledTable(
-        prompts=asked,
-        models=("jeweller", "smith", "clerk"),
-        quality=quality,
-        tasks=tuple("gems" if each else "tools" for each in gems) if tasks else None,
-        name="made.csv",
-    ), gems
 
 
 def right(predictor, asked, gems, *, tasks=None):
@@ -122,6 +71,16 @@ def test_the_same_labels_and_seed_give_the_same_predictor():
     assert (fit(made, seed=3).predict(asked) == fit(made, seed=3).predict(asked)).all()
 
 
+def test_how_hard_a_prompt_is_for_all_is_learned():
+    made, gems = labels(400)
+    # whatever is asked of gems goes wrong
+    hard = dataclasses.replace(made, quality=np.tile(np.where(gems, 0.0, 1.0)[:, None], (1, 3)))
+    asked, gems = prompts(100, seed=7)
+    told = fit(hard).predict(asked)
+    assert told[gems].max() < 0.3
+    assert told[~gems].min() > 0.7
+
+
 def test_tasks_are_read_from_the_prompt_and_being_told_is_at_least_as_good():
     made, _ = labels(300, tasks=True)
     predictor = fit(made)
@@ -166,7 +125,7 @@ def test_of_a_prompt_of_no_task_no_model_is_expected_to_beat_the_best():
 
 @pytest.mark.parametrize(
     ("score", "expected"),
-    [(0.1, [0.5, 0.5, 0.2]), (0.3, [0.5, 0.7, 0.2]), (0.9, [0.5, 0.9, 0.2])],
+    [(0.1, [0.5, 0.499, 0.2]), (0.3, [0.5, 0.6995, 0.2]), (0.9, [0.5, 0.9, 0.2])],
 )
 def test_what_beats_the_best_is_doubted_by_degrees(score, expected):
     table = TaskTable(("a", "b"), np.zeros((2, 3)), 1.0, 0.2, 0.4)
@@ -281,6 +240,31 @@ def test_examples_that_all_prompts_share_count_once():
     assert right(predictor, [example + each for each in asked], gems) > 0.97
 
 
+def test_rows_without_a_task_teach_what_their_words_say():
+    made, gems = labels(300, tasks=True)
+    tasks = tuple(task if n % 3 else "" for n, task in enumerate(made.tasks))
+    found = learn(dataclasses.replace(made, tasks=tasks))
+    assert found.predictor.table.tasks == ("gems", "tools")
+    blank = np.array([not task for task in tasks])
+    chosen = found.told[blank].argmax(axis=1)
+    assert np.mean(chosen == np.where(gems[blank], 0, 1)) > 0.9
+
+
+def test_the_table_of_tasks_leaves_each_row_out():
+    quality = np.array([[1.0], [0.0], [1.0], [1.0], [np.nan], *[[0.0]] * 5, [1.0]])
+    tasks = TaskLabels.of(["a"] * 5 + ["b"] * 5 + [""], quality, np.array([0.5]))
+    # ten rows at the level of 0.5 are added to each task
+    np.testing.assert_allclose(tasks.quality[:, 0], [8 / 14, 5 / 15])
+    np.testing.assert_allclose(
+        tasks.left_out[:6, 0], [7 / 13, 8 / 13, 7 / 13, 7 / 13, 8 / 14, 5 / 14]
+    )
+    assert np.isnan(tasks.left_out[10, 0])
+    wholly = tasks.membership.copy()
+    np.testing.assert_allclose(tasks.inferred(wholly)[:10], tasks.left_out[:10])
+    wholly[10] = 0.5
+    np.testing.assert_allclose(tasks.told(wholly)[10], tasks.quality.mean(axis=0))
+
+
 def test_many_tasks_are_cut_to_the_common_ones():
     made, _ = labels(400)
     names = [f"task {n % 70}" if n < 350 else f"rare {n}" for n in range(400)]
@@ -359,6 +343,14 @@ def test_the_report_tells_what_was_chosen_beside_what_needs_no_learning():
     assert fitted["squared_error"] < mean["squared_error"]
     assert fitted["best_quality"] > mean["best_quality"] + 0.2
     assert sum(told["reliability"]["answers"]) == 600
+
+
+def test_a_mean_is_judged_on_rows_left_out_too():
+    made, _ = labels(4)
+    quality = np.array([[1.0, 1, 1], [0, 1, 1], [1, 1, 1], [np.nan, 1, 1]])
+    found = scores(learn(dataclasses.replace(made, quality=quality)))["each model's mean"]
+    # the first model's: 1/2, 1 and 1/2, where 1, 0 and 1 came
+    assert found.squared_error == pytest.approx((0.25 + 1 + 0.25) / 11)
 
 
 def test_public_labels_are_learned_from_better_than_by_length():

@@ -15,14 +15,14 @@ from llmrouter_integrations.errors import ConfigurationError, FittedFileError
 from llmrouter_integrations.evaluation.fit import fit
 from llmrouter_integrations.routing import fitted_file
 from llmrouter_integrations.routing.fitted_file import load, save
-from tests.evaluation.labels import table
+from tests.evaluation.labels import trade_prompts, trades
 
-ASKED = ("word " * 10, "", "something else entirely", "\u65e5\u672c\u8a9e")
+ASKED = ("", "something else entirely", "\u65e5\u672c\u8a9e", *trade_prompts(20, seed=7)[0])
 
 
 @pytest.fixture(scope="module")
 def predictor():
-    return fit(table(120))
+    return fit(trades(120, tasks=True)[0])
 
 
 @pytest.fixture
@@ -49,9 +49,10 @@ def about(path, **told):
 def test_it_comes_back_as_it_was(path, predictor):
     found = load(path)
     assert (found.models, found.notes) == (predictor.models, predictor.notes)
-    for tasks in (None, ["task 1"] * len(ASKED)):
+    for tasks in (None, ["gems"] * len(ASKED)):
         assert (found.predict(ASKED, tasks) == predictor.predict(ASKED, tasks)).all()
     assert path.stat().st_size < 200_000
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_file_that_stands_there_is_replaced_whole_or_not_at_all(path, predictor, monkeypatch):
