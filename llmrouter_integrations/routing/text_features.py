@@ -140,6 +140,7 @@ class _Vocabulary(dict[str, int]):
     """Word to what is known of it, found out once: a prompt has hundreds, mostly the same ones."""
 
     _MOST = 50_000
+    _LONGEST = 40  # so that what is remembered stays small whatever is asked
 
     def __missing__(self, word: str) -> int:
         if len(self) >= self._MOST:
@@ -153,7 +154,8 @@ class _Vocabulary(dict[str, int]):
             known |= (word in marks) << bit
         if number:
             known |= min(len(word), _MOST_DIGITS) << _DIGITS
-        self[word] = known
+        if len(word) <= self._LONGEST:
+            self[word] = known
         return known
 
 
