@@ -49,8 +49,6 @@ LONGER_IS_HARDER = 0.3
 distance to the mean of all models. Judgement: RouteLLM's MMLU and GSM8K pairs show 0.1 to 1.3."""
 _FARTHEST = 2.0
 """E-folds of length beyond which no more growth is assumed, so that ranks never turn over."""
-
-
 _HAIR = 1e-3
 """By which a doubted model is expected to stay behind the best: equals go to the cheaper."""
 
@@ -256,39 +254,48 @@ class FittedPredictor:
         return np.minimum(np.maximum(quality, 0.0), 1.0), familiar
 
     def _move(self, prompt: str, task: str | None) -> tuple[NDArray[np.float64], float]:
+        """Give how far each model learned is expected to be from its level, and familiarity."""
         reading = read_prompt(prompt, self.text.shared_lines)
         away = reading.structure - self.structure.centre
         said, rarity = self._read(reading, away)
         familiar = self.structure.familiarity(away, rarity)
         level = self.level[self.learned]
-        tasks = len(self.table.tasks)
-        place = self.table.place(task) if tasks else None
+        place = self.table.place(task)
         # the first structural feature is the logarithm of the length
         longer = min(max(float(away[0]), -_FARTHEST), _FARTHEST)
         far = (LONGER_IS_HARDER * longer) * (level - level.sum() / len(level))
-        highest = None
-        if place is not None:
-            weights = self.told
-            by_table = self.table.quality[place] - level
-            far += by_table
-        elif tasks:
-            weights = self.inferred
-            highest = said[:tasks].max()
-            share = np.exp(self.table.sharpness * (said[:tasks] - highest))
-            by_table = share @ self.table.quality / share.sum() - level
+        if place is None:
+            near = self._inferred(said, level)
         else:
-            weights = self.inferred
-            by_table = np.zeros(len(level))
-        common = float(by_table.sum()) / len(level)
-        near = (
+            by_table = self.table.quality[place] - level
+            near = self._weighed(self.told, by_table, said)
+            far += by_table
+        return far + familiar * (near - far), familiar
+
+    def _inferred(
+        self, said: NDArray[np.float64], level: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Give the models' moves where nobody tells the task."""
+        scores = said[: len(self.table.tasks)]
+        if not len(scores):
+            return self._weighed(self.inferred, np.zeros(len(level)), said)
+        highest = scores.max()
+        share = np.exp(self.table.sharpness * (scores - highest))
+        by_table = share @ self.table.quality / share.sum() - level
+        quality = level + self._weighed(self.inferred, by_table, said)
+        return doubted(quality, int(level.argmax()), self.table, highest) - level
+
+    def _weighed(
+        self, weights: Weights, by_table: NDArray[np.float64], said: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        tasks = len(self.table.tasks)
+        common = float(by_table.sum()) / len(by_table)
+        return np.asarray(
             (weights.table_common - weights.table_apart) * common
             + weights.text_common * said[tasks]
             + weights.table_apart * by_table
             + weights.text_apart * said[tasks + 1 :]
         )
-        if highest is not None:
-            near = doubted(level + near, int(level.argmax()), self.table, highest) - level
-        return far + familiar * (near - far), familiar
 
     def _read(
         self, reading: Reading, away: NDArray[np.float64]
