@@ -70,3 +70,9 @@ class Lines:
             return None
         older = [name for version, name in self._lines.get(at.line, ()) if version < at.version]
         return older[-1] if older else None
+
+    def is_newest(self, model: str) -> bool:
+        """Whether a model is of a later version than all of its line; False where it has none."""
+        at = place(model)
+        line = self._lines.get(at.line) if at is not None else None
+        return at is not None and line is not None and at.version > line[-1][0]

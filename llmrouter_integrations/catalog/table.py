@@ -64,7 +64,7 @@ class Catalog:
                 f"the catalogue's table has format {version}, not {FORMAT}: build it again"
             )
         self.sources: Mapping[str, Mapping[str, str]] = data["sources"]
-        self._reader = RowReader(self.sources)
+        self._reader = RowReader(self.sources, data["quality"])
         self._models: dict[str, Row] = data["models"]
         self._offers: dict[str, dict[str, Row]] = {}
         for key, row in data["offers"].items():
@@ -236,6 +236,8 @@ class Catalog:
         older = self._lines.before(vendor_model or model)
         if older is None:
             return {**at_vendor, **known}, (source, date)
+        if self._lines.is_newest(vendor_model or model):
+            known["after"] = self._reader.date  # else models.dev would have had it
         at_host = provider != older.partition("/")[0]
         inferred = {
             key: value
@@ -254,9 +256,9 @@ class Catalog:
         row = self._models.get(vendor_model or "", {})
         if "livebench" in row or vendor_model is None:
             return row
-        return self._models.get(
-            self._index("", self._models).get(undated(normal(vendor_model)), ""), row
-        )
+        name = self._index("", self._models).get(undated(normal(vendor_model)), "")
+        plain = self._models.get(name, {})
+        return plain if plain and ("livebench" in plain or "benchmarks" not in row) else row
 
     def _offer(self, provider: str, model: str) -> tuple[str | None, Row]:
         """The table's own spelling of a model at a provider, and its row."""

@@ -3,6 +3,7 @@ import pytest
 
 from llmrouter_integrations.catalog import Catalog
 from llmrouter_integrations.catalog.lines import Lines, place
+from tests.catalog.made_tables import QUALITY
 
 RUN = {"name": "run", "effort": None, "scores": {"Coding": 0.5}}
 ABLE = {
@@ -32,7 +33,8 @@ SOURCES = {
 
 
 def table(models):
-    return Catalog(orjson.dumps({"format": 1, "sources": SOURCES, "models": models, "offers": {}}))
+    data = {"format": 2, "sources": SOURCES, "quality": QUALITY, "models": models, "offers": {}}
+    return Catalog(orjson.dumps(data))
 
 
 @pytest.mark.parametrize(
