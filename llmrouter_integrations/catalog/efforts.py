@@ -9,7 +9,8 @@ LiveBench measured each model at one effort. What it would do at another is told
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +63,8 @@ LOGITS_ERROR = 0.07
 """Its standard error, each score being of 225 exercises."""
 
 
-class Spending(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Spending:
     """What a model spends on reasoning.
 
     Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from llmrouter_integrations.catalog.model import (
@@ -16,7 +17,7 @@ from llmrouter_integrations.catalog.model import (
     Rates,
     Sourced,
 )
-from llmrouter_integrations.catalog.placing import Known, Placing, overall, scores_of
+from llmrouter_integrations.catalog.placing import LIVEBENCH, Known, Placing, overall, scores_of
 from llmrouter_integrations.catalog.quality import AGENTIC, TASK_CATEGORIES, Components, Level
 
 if TYPE_CHECKING:
@@ -80,13 +81,12 @@ class RowReader:
         if measurements:
             estimates = measurements[0].estimates
         else:
-            price = scores.get("usd") or (rates.output_usd * 1e6 if rates else None)
-            known = Known(
-                row.get("released") or row.get("after"),
-                price,
-                scores_of((b.name, b.score) for b in benchmarks),
+            estimates = self.placed(
+                vendor_model or model,
+                released=row.get("released") or row.get("after"),
+                scores=scores,
+                rates=rates,
             )
-            estimates = self.placed(vendor_model or model, known)
         return ModelFacts(
             provider=provider,
             model=model,
@@ -108,13 +108,34 @@ class RowReader:
             date=date,
         )
 
-    def placed(self, model: str, known: Known) -> Mapping[str, Estimate]:
-        """What is believed of a model that LiveBench did not measure; empty: nothing.
+    @property
+    def benchmarks(self) -> list[str]:
+        """Names of the benchmarks that tell of a model's place."""
+        return list(self._placing.links)
+
+    def placed(
+        self,
+        model: str,
+        *,
+        released: str | None,
+        scores: Mapping[str, Any],
+        rates: Rates | None,
+        stated: Mapping[str, float] = EMPTY,
+    ) -> Mapping[str, Estimate]:
+        """What is believed of a model by all that tells of its place; empty: nothing does.
 
         Args:
             model: ``vendor/model``, in any spelling.
-            known: What tells of it.
+            released: Release date, ISO.
+            scores: The vendor's model's row: measurements, benchmarks and list price.
+            rates: Prices at its provider, which stand in where the row has none.
+            stated: Benchmark to score in percent, by the user.
         """
+        figures = [(figure["name"], figure["score"]) for figure in scores.get("benchmarks", ())]
+        for run in scores.get("livebench", ())[:1]:
+            figures.append((LIVEBENCH, 100 * fmean(run["scores"].values())))
+        usd = scores.get("usd") or (rates.output_usd * 1e6 if rates else None)
+        known = Known(released, usd, {**scores_of(figures), **stated})
         placed = self._placing.place(model, known)
         if placed is None:
             return EMPTY

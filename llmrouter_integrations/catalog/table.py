@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from genai_prices.types import ModelInfo
 
-    from llmrouter_integrations.catalog.model import ModelFacts
+    from llmrouter_integrations.catalog.model import Estimate, ModelFacts
 
     Row = Mapping[str, Any]
 
@@ -97,6 +97,38 @@ class Catalog:
     def priced_as(self, provider: str, model: str) -> str:
         """The spelling under which the price list knows a model, or ``model`` as it is."""
         return self._cached(provider, model)[1]
+
+    def placed(
+        self, provider: str, model: str, benchmarks: Mapping[str, float]
+    ) -> Mapping[str, Estimate]:
+        """What is believed of a model's quality where scores of it are stated.
+
+        Args:
+            provider: Id or alias.
+            model: Any spelling; it need not be known.
+            benchmarks: Name to score in percent; they go before what the table has of them.
+
+        Raises:
+            ConfigurationError: No such benchmark; the nearest is named.
+        """
+        known = self._reader.benchmarks
+        for name in benchmarks:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                raise ConfigurationError(
+                    f"no model is placed by a benchmark {name!r}"
+                    + (f"; did you mean {near[0]!r}?" if near else "")
+                    + f" Known are: {', '.join(known)}"
+                )
+        facts = self.find(provider, model)
+        vendor_model = facts.vendor_model if facts else self.vendor_model(model)
+        return self._reader.placed(
+            vendor_model or model,
+            released=facts.release_date if facts else None,
+            scores=self._scores(vendor_model),
+            rates=facts.rates if facts else None,
+            stated=benchmarks,
+        )
 
     def providers(self) -> list[str]:
         """Ids of the providers whose models are known, sorted."""

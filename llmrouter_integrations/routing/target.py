@@ -164,6 +164,10 @@ class Target:
             ),
         )
 
+    def outlook(self, task: str, effort: str | None = None) -> Outlook:
+        """What may be expected at a task where a request asks for an effort."""
+        return self.at_efforts.get(effort or "", self.outlooks)[task]
+
 
 def _abilities(config: TargetConfig, facts: ModelFacts | None) -> Abilities:
     known = facts.abilities if facts else UNKNOWN_ABILITIES
