@@ -132,8 +132,10 @@ class RowReader:
             stated: Benchmark to score in percent, by the user.
         """
         figures = [(figure["name"], figure["score"]) for figure in scores.get("benchmarks", ())]
-        for run in scores.get("livebench", ())[:1]:
-            figures.append((LIVEBENCH, 100 * fmean(run["scores"].values())))
+        figures += [
+            (LIVEBENCH, 100 * fmean(run["scores"].values()))
+            for run in scores.get("livebench", ())[:1]
+        ]
         usd = scores.get("usd") or (rates.output_usd * 1e6 if rates else None)
         known = Known(released, usd, {**scores_of(figures), **stated})
         placed = self._placing.place(model, known)
