@@ -141,33 +141,30 @@ def test_efforts_that_a_model_does_not_take_are_refused(fields, why):
 
 @pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize(
-    ("provider", "model", "fields", "said"),
+    ("model", "fields", "said"),
     [
-        ("openai", "able", {}, lambda body: body["reasoning_effort"]),
+        ("openai/able", {}, lambda body: body["reasoning_effort"]),
         (
-            "openai",
-            "able",
+            "openai/able",
             {"protocol": "openai-responses"},
             lambda body: body["reasoning"]["effort"],
         ),
         (
-            "anthropic",
-            "claude-opus-4-8",
+            "anthropic/claude-opus-4-8",
             {},
             lambda body: body["output_config"]["effort"],
         ),
         (
-            "google",
-            "gemini-3.5-flash",
+            "google/gemini-3.5-flash",
             {},
             lambda body: body["generationConfig"]["thinkingConfig"]["thinkingLevel"].lower(),
         ),
     ],
 )
-def test_each_protocol_is_sent_the_effort(simulator, provider, model, fields, said, effort):
+def test_each_protocol_is_sent_the_effort(simulator, model, fields, said, effort):
     simulator.script(model, Reply("done"))
-    able = {} if "claude" in model or "gemini" in model else {"abilities": ABLE}
-    target = simulator.target(provider, model, name="x", efforts=EFFORTS, **able, **fields)
+    able = {"abilities": ABLE} if model == "openai/able" else {}
+    target = simulator.target(*model.split("/"), name="x", efforts=EFFORTS, **able, **fields)
     with Router([target]) as router:
         answer = router.complete("Hi", hints={"models": [f"x@{effort}"]})
     assert answer.target == f"x@{effort}"
