@@ -71,8 +71,14 @@ class Lines:
         older = [name for version, name in self._lines.get(at.line, ()) if version < at.version]
         return older[-1] if older else None
 
-    def is_newest(self, model: str) -> bool:
-        """Whether a model is of a later version than all of its line; False where it has none."""
+    def about(self, model: str) -> str | None:
+        """The ``vendor/model`` of its line whose version is nearest, if a model is among them.
+
+        None where it has no line, or is newer than all of it.
+        """
         at = place(model)
         line = self._lines.get(at.line) if at is not None else None
-        return at is not None and line is not None and at.version > line[-1][0]
+        if at is None or line is None or at.version > line[-1][0]:
+            return None
+        major, minor = at.version
+        return min(line, key=lambda entry: (abs(entry[0][0] - major), abs(entry[0][1] - minor)))[1]

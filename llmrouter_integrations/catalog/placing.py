@@ -190,7 +190,9 @@ class Placing:
         return value, variance
 
     def place(self, model: str, known: Known) -> Placed | None:
-        """Give a model's place; None where nothing tells of it.
+        """Give a model's place; None where nothing tells of it, or its price alone.
+
+        A price without a date tells little: the dearest models are old ones.
 
         Args:
             model: ``vendor/model``, in any spelling.
@@ -217,7 +219,7 @@ class Placing:
                 weight += worth
                 named.append(name)
         told = named + told
-        if not told:
+        if not told or told == ["price"]:
             return None
         return Placed(total / weight, self.widening / weight, ", ".join(told))
 

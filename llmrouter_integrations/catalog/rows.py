@@ -83,7 +83,7 @@ class RowReader:
         else:
             estimates = self.placed(
                 vendor_model or model,
-                released=row.get("released") or row.get("after"),
+                released=row.get("released") or row.get("about"),
                 scores=scores,
                 rates=rates,
             )

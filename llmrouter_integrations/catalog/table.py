@@ -259,7 +259,7 @@ class Catalog:
     ) -> tuple[Row, tuple[str, str] | None]:
         """A row for what only the price list has: its window, and the rest as at the vendor."""
         said = {"name": info.name, "context": info.context_window}
-        known = {key: value for key, value in said.items() if value is not None}
+        known: dict[str, Any] = {key: value for key, value in said.items() if value is not None}
         at_vendor = self._models.get(vendor_model or "", {})
         if "in" in at_vendor:
             # whether answers are held to a schema is the host's doing, not the model's
@@ -268,8 +268,9 @@ class Catalog:
         older = self._lines.before(vendor_model or model)
         if older is None:
             return {**at_vendor, **known}, (source, date)
-        if self._lines.is_newest(vendor_model or model):
-            known["after"] = self._reader.date  # else models.dev would have had it
+        near = self._lines.about(vendor_model or model)
+        # what is newer than its line came after models.dev was read
+        known["about"] = self._models[near].get("released") if near else self._reader.date
         at_host = provider != older.partition("/")[0]
         inferred = {
             key: value

@@ -40,7 +40,7 @@ __all__ = [
 
 COST_SHARES = (0.03, 0.05, 0.10, 0.15, 0.20, 0.30)
 """Shares of the best fixed model's cost at which the router is held against the fixed models."""
-AIMED_SHARES = (0.05, 0.08, 0.10, 0.12, 0.15)
+AIMED_SHARES = (0.04, 0.06, 0.08, 0.10, 0.15)
 """Shares of the best model's cost that are aimed at, by what the catalogue expects."""
 _WANTED = 0.97
 _SLACK = 1e-9

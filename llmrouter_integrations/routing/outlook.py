@@ -36,6 +36,7 @@ STATED_OVERALL_ERROR = 0.07
 0.03 (the catalogue's ``categories``, on average), and users' tasks are more varied than those."""
 
 STATED = "stated in the configuration"
+_TASKS = ("overall", *TASKS)
 UNKNOWN = "unknown model: prior"
 
 
@@ -84,12 +85,12 @@ class Outlooks:
         self._today = today
 
     def at(self, effort: str | None) -> dict[str, Outlook]:
-        """Task to what may be expected at an effort; None: the model's default."""
-        return {task: self._at(task, effort) for task in TASKS}
+        """Task, and "overall", to what may be expected at an effort; None: the model's default."""
+        return {task: self._at(task, effort) for task in _TASKS}
 
     def at_each(self) -> dict[str, dict[str, Outlook]]:
         """The same for every effort; empty where it makes no difference."""
-        if not any(self._spending(task).most for task in TASKS):
+        if not any(self._spending(task).most for task in _TASKS):
             return {}
         return {effort: self.at(effort) for effort in EFFORT_SHARE}
 

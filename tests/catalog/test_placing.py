@@ -43,7 +43,12 @@ def test_who_is_as_usual_is_at_the_mean():
         (Known("2027-01-01", 4.0, {}), 1.5, 0.04, "price, release date"),
         (Known("2026-01-01", 8.0, {}), 0.75, 0.04, "price, release date"),
         # what is not known is as usual, and the error is as wide as what is usual
-        (Known(None, 8.0, {}), 0.75, 0.04 + 0.25, "price"),
+        (
+            Known(None, 8.0, {"Puzzles": 50.0}),
+            (0.75 / 0.29 + 0.5 / 0.04) / (1 / 0.29 + 1 / 0.04),
+            1 / (1 / 0.29 + 1 / 0.04),
+            "Puzzles, price",
+        ),
         (Known("2027-01", None, {}), 1.5, 0.04 + 0.25**2 * 4, "release date"),
         (Known("2027-01", 0.0, {}), 1.5, 0.04 + 0.25**2 * 4, "price, release date"),
         # a benchmark at 50%: ability (0 + 1) / 2, and a variance of .16 / 4
@@ -82,6 +87,7 @@ def test_the_nearest_of_its_line_lends_half_of_what_it_has_over(model, over, kin
 
 def test_of_whom_nothing_is_known_nothing_is_said():
     assert MADE.place("other/x", NOTHING) is None
+    assert MADE.place("other/x", Known(None, 60.0, {})) is None  # the dearest are old
     assert MADE.place("acme/small-2", NOTHING) is not None
 
 

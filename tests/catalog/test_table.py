@@ -360,8 +360,8 @@ def test_prices_at_the_bound_pass(catalog):
         ("input_price", lambda f: f.rates and f.rates.input_usd, True),
         ("context", lambda f: f.context_window, False),
         ("released", lambda f: f.release_date, False),
-        ("quality", lambda f: f.quality.get("overall") and f.quality["overall"].value, False),
-        ("code", lambda f: f.quality.get("code") and f.quality["code"].value, False),
+        ("quality", lambda f: f.estimates["overall"].value if f.estimates else None, False),
+        ("code", lambda f: f.estimates["code"].value if f.estimates else None, False),
     ],
 )
 def test_sorting_puts_the_unknown_last(catalog, sort, figure, ascending):
