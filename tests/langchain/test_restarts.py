@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import operator
 
 import pytest
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 
-from llmrouter_integrations.errors import StreamInterrupted
+from llmrouter_integrations.errors import ConfigurationError, StreamInterrupted
 from llmrouter_integrations.langchain import RoutedChatModel
 from llmrouter_integrations.testing import Fault, Reply, ToolCall
 
@@ -146,3 +149,57 @@ def test_an_agent_goes_on(simulator):
     assert [c["args"] for c in last[1].tool_calls] == [{"city": "Rom"}]
     assert last[2].content == "sunny in Rom"
     assert last[3].text == "Sunny."
+
+
+# -- behind another router ---------------------------------------------------------------------
+
+
+class Delegating(BaseChatModel):
+    """Somebody's own model, which asks a routed one: its marks come through."""
+
+    inner: RoutedChatModel
+    model: str = "delegating-1"
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        raise NotImplementedError
+
+    def _stream(self, messages, stop=None, run_manager=None, **kwargs):
+        for chunk in self.inner.stream(messages, hints=RESTART):
+            yield ChatGenerationChunk(message=chunk)
+
+    @property
+    def _llm_type(self):
+        return "delegating"
+
+
+def test_a_routed_model_is_no_target(llm):
+    with pytest.raises(ConfigurationError, match="would multiply"):
+        RoutedChatModel(models=[llm])
+
+
+@pytest.mark.parametrize("way", ["stream", "astream"])
+def test_a_mark_behind_another_router_is_a_break_there(llm, simulator, way):
+    last = {"model": "openai/last", "base_url": simulator.url("openai"), "api_key": "k"}
+    simulator.script("last", Reply("The last word.", chunks=3))
+    outer = RoutedChatModel(models=[Delegating(inner=llm), last], policy="ordered")
+
+    def chunks(**kwargs):
+        if way == "stream":
+            return list(outer.stream("hi", **kwargs))
+
+        async def stream():
+            return [chunk async for chunk in outer.astream("hi", **kwargs)]
+
+        return asyncio.run(stream())
+
+    with pytest.raises(StreamInterrupted) as raised:
+        chunks()
+    assert raised.value.partial.text
+    assert WHOLE not in raised.value.partial.text
+    simulator.script(
+        "bad", Fault.cut(2, reply=Reply("Half of an answer that never ends", chunks=6))
+    )
+    said = chunks(hints=RESTART)
+    (at,) = [i for i, chunk in enumerate(said) if KEY in chunk.response_metadata]
+    assert said[at].response_metadata[KEY] == len("".join(c.text for c in said[:at]))
+    assert functools.reduce(operator.add, said).text == "The last word."
