@@ -440,7 +440,7 @@ class Course:
     def _others_ready_by(self, when: float, target: PlanTarget) -> bool:
         snapshot = None
         for other in self._unasked():
-            if other is target:
+            if other is target or other.name in self._flights:
                 continue
             snapshot = snapshot or self._state.snapshot()
             if snapshot.cooling_until(other.name, other.quota_group) <= when:

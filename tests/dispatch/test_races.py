@@ -10,6 +10,7 @@ from llmrouter_integrations.dispatch.plan import Hedge, Plan, PlanTarget, Settle
 from llmrouter_integrations.dispatch.purse import MOST_CREDIT, Purse
 from llmrouter_integrations.errors import (
     AllTargetsFailed,
+    DeadlineExceeded,
     InvalidRequestError,
     ServerError,
     StreamInterrupted,
@@ -121,6 +122,25 @@ def test_a_loser_is_remembered_as_slow_but_not_as_sick() -> None:
 )
 def test_no_second_call(options: Any, why: str) -> None:
     assert race({"a": [(9.0, ANSWER)], "b": [(0.1, ANSWER)]}, **options).names == "a", why
+
+
+def test_a_hedge_that_nobody_could_take_over_from_has_all_the_time_left() -> None:
+    silent = (99.0, ANSWER)
+    played = race({"a": [silent], "b": [silent]}, timeout_s=9.0)
+    assert [call.limits.total_s for call in played.calls] == [
+        pytest.approx(6.0),
+        pytest.approx(8.0),
+    ]
+    assert played.ended_at == pytest.approx(1009.0)
+    assert isinstance(played.error, DeadlineExceeded)
+    # while there is a third, it leaves time for that
+    played = race({"a": [silent], "b": [silent], "c": [silent]}, A, B, C, timeout_s=9.0)
+    assert [call.limits.total_s for call in played.calls][1] == pytest.approx(8.0 * 2 / 3)
+
+
+def test_a_late_answer_of_a_hedge_is_in_time() -> None:
+    played = race({"a": [(99.0, ANSWER)], "b": [(7.5, ANSWER)]}, timeout_s=9.0)
+    assert played.outcomes == [("a", "error"), ("b", "ok")]
 
 
 def test_nobody_else_to_ask() -> None:
