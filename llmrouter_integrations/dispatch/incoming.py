@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 from llmrouter_integrations.accumulate import ResponseBuilder
@@ -32,7 +33,11 @@ def amended(request: Request, amend: Repair | Continue | None) -> Request:
         return request
     if isinstance(amend, Repair):
         return repair(request, amend.answer, amend.problem)
-    begun = Message("assistant", (TextPart(amend.partial.text),))
+    # without the blank at its end, which some vendors refuse and all begin with again
+    text = amend.partial.text.rstrip()
+    if not text:
+        return request
+    begun = Message("assistant", (TextPart(text),))
     return replace(request, messages=(*request.messages, begun), native={})
 
 
@@ -176,13 +181,17 @@ class Incoming:
             if type(delta) is TextDelta:
                 text = delta.text
                 if self._blank and text:
-                    # a beginning is sent without the blank at its end, which then comes again
-                    text = text.removeprefix(self._blank)
-                    self._blank = ""
+                    text = self._without_blank(text)
                 deltas.append(replace(delta, index=at, text=text))
             elif type(delta) is not ReasoningDelta:
                 deltas.append(replace(delta, index=at + 1 + delta.index))
         return replace(chunk, deltas=tuple(deltas))
+
+    def _without_blank(self, text: str) -> str:
+        """Drop the blank that has been handed on already; it may come in pieces."""
+        again = len(commonprefix([self._blank, text]))  # noqa: RUF071  (characters, not paths)
+        self._blank = self._blank[again:] if again == len(text) else ""
+        return text[again:]
 
 
 def _calls(chunk: Chunk) -> bool:

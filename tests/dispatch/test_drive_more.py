@@ -119,7 +119,37 @@ def test_it_may_break_twice(get: Callable[[Bench], Any]) -> None:
     assert response.text == "The answer is 42"  # the blank that both have stands once
     assert "".join(chunk.text for chunk in chunks[:-1]) == response.text
     (asked,) = bench.backends["c"].calls
-    assert asked.request.messages[-1].text == "The answer "
+    assert asked.request.messages[-1].text == "The answer"
+
+
+@STREAMS
+@pytest.mark.parametrize(
+    ("begun", "pieces", "whole"),
+    [
+        ("a ", [" ", "b"], "a b"),
+        ("a  ", [" ", " ", "b"], "a  b"),
+        ("a \n", [" ", "\nb"], "a \nb"),
+        ("a \n", [" \n", "\nb"], "a \n\nb"),
+        ("a  ", [" b"], "a  b"),  # what was handed on stays
+        ("a ", ["b"], "a b"),
+        ("a\n", [" b"], "a\n b"),
+        ("a\n", ["b", "\n", "c"], "a\nb\nc"),
+        ("a", [" ", "b"], "a b"),
+        ("\n", ["\n", "b"], "\nb"),
+    ],
+)
+def test_a_blank_at_the_seam_stands_once(
+    get: Callable[[Bench], Any], begun: str, pieces: list[str], whole: str
+) -> None:
+    bench = bench_of([[ID, text(begun), CUT]], [[*map(text, pieces), END]], on_interrupt="continue")
+    bench.plan = replace(
+        bench.plan, targets=tuple(replace(t, prefills=True) for t in bench.plan.targets)
+    )
+    chunks, response = get(bench)
+    assert "".join(chunk.text for chunk in chunks[:-1]) == response.text == whole
+    (asked,) = bench.backends["b"].calls
+    told = [m.text for m in asked.request.messages[1:]]
+    assert told == ([begun.rstrip()] if begun.strip() else [])
 
 
 @STREAMS
