@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmrouter_integrations import Router
+from llmrouter_integrations.dispatch.plan import Hedge
 from llmrouter_integrations.errors import DeadlineExceeded
 from tests.dispatch.test_drive import (
     ANSWER,
@@ -19,8 +20,7 @@ from tests.dispatch.test_drive import (
     Bench,
     acomplete,
     astream,
-    complete,
-    stream,
+    text,
 )
 
 if TYPE_CHECKING:
@@ -131,7 +131,31 @@ async def test_an_answer_whose_check_is_cancelled_is_booked(streamed: bool) -> N
     bench.nothing_held()
 
 
-@pytest.mark.parametrize("get", [complete, acomplete, stream, astream])
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_an_answer_that_lost_its_race_while_it_was_judged_is_booked(streamed: bool) -> None:
+    other: list[Any] = [text("other"), ANSWER[-1]]
+
+    async def verify(response: Response) -> None:
+        await asyncio.sleep(5.0 if response.text == "42" else 0.0)
+
+    bench = bench_with(verify, timeout_s=60.0)
+    bench.backends["b"].scripts = [other]
+    bench.plan = replace(bench.plan, hedge=Hedge(lambda target: 0.01, lambda usd: True))
+    if streamed:
+        chunks = bench.dispatcher.astream(ASKED, bench.plan, bench.settle)
+        response = [chunk async for chunk in chunks][-1].response
+        assert response is not None
+    else:
+        response = await bench.dispatcher.acomplete(ASKED, bench.plan, bench.settle)
+    assert response.text == "other"
+    told = [(a.target, a.outcome, a.usage, a.cost_usd) for a in response.attempts]
+    usage = ANSWER[-1].usage
+    assert told == [("a", "cancelled", usage, 0.5), ("b", "ok", usage, 0.5)]
+    assert [name for name, _ in bench.settled] == ["a", "b"]
+    bench.nothing_held()
+
+
+@WAYS
 def test_checks_that_were_left_hold_up_nothing(get: Callable[[Bench], Any]) -> None:
     """Not even the end of the event loop, which waits for its executor."""
     let_go, before = threading.Event(), set(threading.enumerate())
