@@ -106,6 +106,25 @@ def test_a_stream_goes_on_no_more_after_closing(aside: Aside) -> None:
         next(chunks)
 
 
+def test_a_stream_that_takes_its_cancellation_for_its_end_has_none(
+    aside: Aside, beside: ThreadPoolExecutor
+) -> None:
+    sleeper = Sleeper()
+
+    async def careless() -> AsyncIterator[int]:
+        try:
+            async for chunk in sleeper.chunks():
+                yield chunk
+        except asyncio.CancelledError:
+            return
+
+    call = beside.submit(list, aside.iterate(careless()))
+    assert sleeper.begun.wait(2.0)
+    aside.close()
+    with pytest.raises(RouterError, match="closed while"):
+        call.result(2.0)
+
+
 def test_closing_from_within_waits_for_nobody(aside: Aside) -> None:
     async def close() -> str:
         aside.close()
@@ -135,6 +154,23 @@ def test_closing_cancels_what_cancelled_calls_begin(
 
 
 # -- dropping ----------------------------------------------------------------------------------
+
+
+def test_a_stream_that_is_left_is_closed_at_once(aside: Aside) -> None:
+    closed = []
+
+    async def endless() -> AsyncIterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.append(True)
+
+    source = endless()  # held here: it is not the collector that closes it
+    chunks = aside.iterate(source)
+    assert next(chunks) == 1
+    chunks.close()  # type: ignore[attr-defined]  # an iterator to its reader, a generator in fact
+    assert closed == [True]
 
 
 @pytest.mark.parametrize("where", ["here", "on its own thread"])
