@@ -282,6 +282,7 @@ class Router:
             tool_names=_tools_on_offer(request) if request.tools else None,
             verify=_check(request, hints, streamed=streamed),
             strict=bool(hints.verify),
+            check_may_block=any(map(callable, hints.verify or ())),
             on_interrupt=hints.on_interrupt or "raise",
             hedge=self._hedge(decision, streamed=streamed) if hedged else None,
         )

@@ -15,13 +15,16 @@ from llmrouter_integrations.dispatch.patience import (
     says_nothing,
 )
 from llmrouter_integrations.dispatch.steps import (
+    Answered,
     Bell,
     Broke,
     CallTarget,
     Continue,
     Done,
+    Failed,
     Relay,
     Repair,
+    Unjudged,
     Wait,
 )
 from llmrouter_integrations.errors import (
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget, Settle
-    from llmrouter_integrations.dispatch.steps import Answered, Committed, Failed
+    from llmrouter_integrations.dispatch.steps import Committed
     from llmrouter_integrations.errors import AttemptError, RouterError
     from llmrouter_integrations.messages import Response
     from llmrouter_integrations.state.base import CutOff, Permit, StateStore, Ticket
@@ -236,25 +239,15 @@ class Course:
     def answered(self, event: Answered) -> Response:
         """Take note of an answer, and say in it who gave it."""
         flight = self._land(event.target)
-        self._lose_others(event.now)
+        self._lose_others(event)
         duration_s = event.now - flight.began
-        self._state.record(
-            flight.permit,
-            Outcome(
-                ok=True,
-                duration_s=duration_s,
-                first_token_s=flight.first_token_s,
-                input_tokens=self._plan.input_tokens,
-                output_tokens=event.response.usage.output_tokens or None,
-            ),
-            event.now,
-        )
+        self._praise(flight, event)
         return self._ledger.answered(flight.call.target, event, duration_s, flight.first_token_s)
 
     def committed(self, event: Committed) -> Relay:
         """Take note of a stream's first content: this one is handed on, and no other."""
         flight = self._land(event.target)
-        self._lose_others(event.now)
+        self._lose_others(event)
         target = flight.call.target
         self._flights[target.name] = flight
         if self._plan.verify is None:  # else it was held until its end, and nobody knows
@@ -291,6 +284,16 @@ class Course:
                 self._at_hand = at_hand
         self._weigh(target, error, event.now)
 
+    def unjudged(self, event: Unjudged) -> None:
+        """Take note of an answer that is billed, and that nobody will see."""
+        flight = self._land(event.target)
+        self._praise(flight, event)
+        problem = f"it raised {type(event.fault).__name__}"
+        rejected = RejectedAnswerError(problem, answer=event.response)
+        failed = Failed(event.now, rejected, event.adjustments)
+        duration_s = event.now - flight.began
+        self._ledger.failed(flight.call.target, failed, None, duration_s, flight.first_token_s)
+
     def close(self) -> None:
         """Give back what is held of the state."""
         while self._flights:
@@ -325,7 +328,7 @@ class Course:
         if hedge is not None and not self._flights:
             slow_after_s = hedge.after_s(target)
         limits = call_limits(self._plan, left_s, share_s, streamed=self._streamed)
-        call = CallTarget(target, limits, amend, slow_after_s)
+        call = CallTarget(target, limits, self._deadline, amend, slow_after_s)
         self._flights[target.name] = _Flight(call, permit, now)
         return call
 
@@ -334,20 +337,45 @@ class Course:
             return self._flights.pop(name)
         return self._flights.popitem()[1]
 
-    def _lose_others(self, now: float) -> None:
+    def _lose_others(self, won: Answered | Committed) -> None:
+        now = won.now
+        came = {event.target: event for event in won.beside}
         while self._flights:
-            _, lost = self._flights.popitem()
-            self._state.record(
-                lost.permit,
-                Outcome(
-                    ok=False,
-                    cut_off="first_token" if self._streamed else "end",
-                    duration_s=now - lost.began,
-                    input_tokens=self._plan.input_tokens,
-                ),
-                now,
-            )
-            self._ledger.lost(lost.call.target, now - lost.began)
+            name, lost = self._flights.popitem()
+            target, duration_s = lost.call.target, now - lost.began
+            event = came.get(name)
+            if isinstance(event, Failed):
+                self._teach(lost, event, duration_s)
+                self._ledger.failed(target, event, None, duration_s, lost.first_token_s)
+            elif isinstance(event, (Answered, Unjudged)):
+                self._praise(lost, event)
+                self._ledger.lost(target, duration_s, event)
+            else:
+                self._state.record(
+                    lost.permit,
+                    Outcome(
+                        ok=False,
+                        cut_off="first_token" if self._streamed else "end",
+                        duration_s=duration_s,
+                        input_tokens=self._plan.input_tokens,
+                    ),
+                    now,
+                )
+                self._ledger.lost(target, duration_s)
+
+    def _praise(self, flight: _Flight, event: Answered | Unjudged) -> None:
+        """Tell the state that a call was answered."""
+        self._state.record(
+            flight.permit,
+            Outcome(
+                ok=True,
+                duration_s=event.now - flight.began,
+                first_token_s=flight.first_token_s,
+                input_tokens=self._plan.input_tokens,
+                output_tokens=event.response.usage.output_tokens or None,
+            ),
+            event.now,
+        )
 
     def _teach(self, flight: _Flight, event: Failed | Broke, duration_s: float) -> None:
         """Tell the state what went wrong, if that says anything of the target."""
@@ -412,7 +440,7 @@ class Course:
     def _others_ready_by(self, when: float, target: PlanTarget) -> bool:
         snapshot = None
         for other in self._unasked():
-            if other is target:
+            if other is target or other.name in self._flights:
                 continue
             snapshot = snapshot or self._state.snapshot()
             if snapshot.cooling_until(other.name, other.quota_group) <= when:

@@ -244,8 +244,12 @@ class Decision:
 
     def _why_leave(self, origin: str, to: str, attempts: Iterable[Attempt]) -> str:
         for attempt in attempts:
-            if attempt.target == origin and attempt.error_type is not None:
+            if attempt.target != origin:
+                continue
+            if attempt.error_type is not None:
                 return f"it failed: {attempt.error_type}"
+            if attempt.outcome == "cancelled":
+                return f"{to} was faster"
         ranked = {s.target.name: s for s in self.ranked}
         holder = ranked.get(origin)
         if holder is None:
