@@ -50,6 +50,16 @@ class _Opened:
     def _unjudged(self, fault: BaseException, whole: Response) -> Unjudged:
         return Unjudged(self._clock(), fault, whole, self._call.adjustments, self._target)
 
+    def _ended(self, error: AttemptError) -> Answered | Broke | Failed:
+        """Say how a committed stream ended."""
+        incoming = self.incoming
+        if incoming.handed_on and error.leaves_answer and self._plan.on_interrupt == "raise":
+            # thoughts alone, and nobody may take over: it is what the model alone would give
+            answer = incoming.fault(error).answer
+            if answer is not None:
+                return Answered(self._clock(), answer, self._call.adjustments, self._target)
+        return self._failed(error)
+
     def _failed(self, error: AttemptError) -> Broke | Failed:
         incoming = self.incoming
         if incoming.handed_on:
@@ -124,7 +134,7 @@ class OpenedStream(_Opened):
             response = incoming.finish()
             yield from incoming.held
         except AttemptError as error:
-            return self._failed(error)
+            return self._ended(error)
         return Answered(self._clock(), response, self._call.adjustments, self._target)
 
     def close(self) -> None:
@@ -199,7 +209,7 @@ class AsyncOpenedStream(_Opened):
             for chunk in incoming.held:
                 yield chunk
         except AttemptError as error:
-            self._end = self._failed(error)
+            self._end = self._ended(error)
             return
         self._end = Answered(self._clock(), response, self._call.adjustments, self._target)
 

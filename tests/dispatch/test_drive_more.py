@@ -375,6 +375,25 @@ def test_a_stream_that_was_empty_leaves_what_came(get: Callable[[Bench], Any]) -
     assert (response.id, response.finish_reason) == ("1", "stop")
 
 
+THOUGHTS = [ID, Chunk((ReasoningDelta("hm", 0),)), EmptyAnswerError("nothing in it")]
+
+
+@STREAMS
+def test_thoughts_alone_are_the_answer_once_handed_on(get: Callable[[Bench], Any]) -> None:
+    chunks, response = get(bench_of([THOUGHTS], [ANSWER]))
+    assert (response.text, response.message.reasoning) == ("", "hm")
+    assert response.finish_reason == "stop"
+    assert [a.outcome for a in response.attempts] == ["ok"]
+    assert sum(c.has_content for c in chunks) == 1
+
+
+@STREAMS
+def test_thoughts_alone_are_begun_again_where_that_was_asked(get: Callable[[Bench], Any]) -> None:
+    chunks, response = get(bench_of([THOUGHTS], [ANSWER], on_interrupt="restart"))
+    assert response.text == "42"
+    assert any(c.instead_of is not None for c in chunks)
+
+
 @WAYS
 def test_a_malformed_call_is_never_handed_on(get: Callable[[Bench], Any]) -> None:
     bench = bench_of([[MalformedToolCallError("not JSON")]])
