@@ -28,10 +28,11 @@ from llmrouter_integrations.hints import DataPolicy, Prefer, RoutingHints
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Balance", "BoundTarget", "Protocol", "RouterConfig", "TargetConfig"]
+__all__ = ["Balance", "BoundTarget", "Effort", "Protocol", "RouterConfig", "TargetConfig"]
 
 Balance = Literal["weighted", "least_busy", "fastest"]
 Protocol = Literal["openai-chat", "openai-responses", "anthropic", "gemini", "cohere", "bedrock"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 _WRITTEN_OPTIONS = frozenset({"api_version", "location", "profile", "project", "region"})
 """Options that stand in dumps and pickles; any other may be a secret."""
@@ -77,7 +78,12 @@ class TargetConfig(_Settings):
         context_window: Most tokens of prompt and answer together, and of a prompt; overrides what
             is known.
         max_output: Most tokens of an answer; overrides what is known.
-        quality: P(good answer), 0..1: one figure, or one per task; overrides what is known.
+        quality: P(good answer), 0..1: one figure, or one per task; overrides what is known. It
+            holds at the model's default effort.
+        benchmarks: Published scores in percent, such as ``{"SWE-Bench Pro": 59.1}``, by which a
+            model is placed among those known; see docs/quality.md.
+        efforts: Reasoning efforts among which the router may choose, each a candidate of its own
+            that is named ``name@effort``. None: requests are sent at the effort they ask for.
         abilities: Overrides of what it can do, such as ``{"tools": true, "input": ["text"]}``.
         max_concurrency: Most calls under way at once.
         headers: Further HTTP headers to send. Any may be a secret: dumps and pickles hold none.
@@ -102,6 +108,8 @@ class TargetConfig(_Settings):
     context_window: int | None = Field(default=None, gt=0)
     max_output: int | None = Field(default=None, gt=0)
     quality: float | dict[str, float] | None = None
+    benchmarks: dict[str, Annotated[float, Field(ge=0, le=100)]] | None = None
+    efforts: tuple[Effort, ...] | None = Field(default=None, min_length=1)
     abilities: dict[str, Any] = Field(default_factory=dict)
     max_concurrency: int | None = Field(default=None, gt=0)
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
@@ -154,6 +162,13 @@ class TargetConfig(_Settings):
             raise ValueError("must be between 0 and 1")
         return value
 
+    @field_validator("efforts")
+    @classmethod
+    def _once(cls, value: tuple[Effort, ...] | None) -> Any:
+        if value is not None and len(set(value)) < len(value):
+            raise ValueError("names an effort twice")
+        return value
+
     @field_validator("abilities")
     @classmethod
     def _able(cls, value: dict[str, Any]) -> dict[str, Any]:
@@ -169,6 +184,13 @@ class TargetConfig(_Settings):
         if not self.name:
             object.__setattr__(self, "name", self.model)
         return self
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """What its candidates are named: its name, or one with each effort."""
+        if self.efforts is None:
+            return (self.name,)
+        return tuple([f"{self.name}@{effort}" for effort in self.efforts])
 
     @property
     def provider(self) -> str:
@@ -298,11 +320,12 @@ class RouterConfig(_Settings):
     def _distinct(self) -> Self:
         seen: set[str] = set()
         for target in self.models or ():
-            if target.name in seen:
-                raise ValueError(
-                    f"two targets are named {target.name!r}; give one of them another `name`"
-                )
-            seen.add(target.name)
+            for name in {target.name, *target.candidates}:
+                if name in seen:
+                    raise ValueError(
+                        f"two targets are named {name!r}; give one of them another `name`"
+                    )
+                seen.add(name)
         return self
 
     @field_serializer("proxy")

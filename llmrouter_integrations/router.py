@@ -125,6 +125,7 @@ class Router:
                 context_window=t.context_window,
                 max_concurrency=t.max_concurrency,
                 prefills=t.name in fleet.prefilling,
+                endpoint=t.endpoint,
             )
             for t in fleet.targets
         }

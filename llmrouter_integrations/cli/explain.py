@@ -111,5 +111,5 @@ def _row(place: int, c: Candidate) -> tuple[str, ...]:
         why = f"lost by ${c.lost_by_usd:.4g}"
     if c.note is not None:
         why = c.note if c.lost_by_usd < 0 else f"{why}; {c.note}"
-    figures = (f"{c.quality:.3f}", f"{c.cost_usd:.6f}", f"{c.latency_s:.1f}")
+    figures = (f"{c.quality:.3f} ±{c.quality_error:.2f}", f"{c.cost_usd:.6f}", f"{c.latency_s:.1f}")
     return (c.target, *figures, f"{c.utility_usd:.5f}", why)

@@ -86,6 +86,7 @@ class Course:
         "_bell",
         "_broken",
         "_deadline",
+        "_down",
         "_errors",
         "_flights",
         "_last",
@@ -128,6 +129,8 @@ class Course:
         """Target name to when it may be asked again, if it may."""
         self._barred: set[tuple[str, str]] = set()
         """Provider and model: what refused the request would do so at its other targets too."""
+        self._down: set[str] = set()
+        """Endpoints that failed, and would at another effort too."""
         self._outgrown_window = 0
         self._last: AttemptError | None = None
         self._at_hand: Response | None = None
@@ -189,7 +192,7 @@ class Course:
         if hedge is None or len(self._flights) != 1 or now >= self._deadline - LEAST_CALL_S:
             return None
         for target in self._unasked():
-            if target.name in self._flights:
+            if any(f.call.target.endpoint == target.endpoint for f in self._flights.values()):
                 continue
             if (permit := self._admit(target, now)) is None:
                 continue
@@ -307,7 +310,7 @@ class Course:
         if not self._affords(target):
             return None
         permit = self._state.admit(
-            target.name, target.quota_group, now, target.max_concurrency, self._ticket
+            target.endpoint, target.quota_group, now, target.max_concurrency, self._ticket
         )
         if permit is not None and self._ticket is not None:
             self._leave_queue()
@@ -358,6 +361,7 @@ class Course:
                         cut_off="first_token" if self._streamed else "end",
                         duration_s=duration_s,
                         input_tokens=self._plan.input_tokens,
+                        timed_as=target.name,
                     ),
                     now,
                 )
@@ -373,6 +377,7 @@ class Course:
                 first_token_s=flight.first_token_s,
                 input_tokens=self._plan.input_tokens,
                 output_tokens=event.response.usage.output_tokens or None,
+                timed_as=flight.call.target.name,
             ),
             event.now,
         )
@@ -397,6 +402,7 @@ class Course:
                 first_token_s=flight.first_token_s,
                 input_tokens=self._plan.input_tokens,
                 cut_off=self._cut_off(flight, error),
+                timed_as=flight.call.target.name,
             ),
             now,
         )
@@ -415,6 +421,8 @@ class Course:
                 self._barred.add((target.provider, target.model))
             if error.elsewhere == "bigger_window" and target.context_window is not None:
                 self._outgrown_window = max(self._outgrown_window, target.context_window)
+        if error.cools != "nothing":
+            self._down.add(target.endpoint)
         asked_before = target.name in self._errors
         self._errors[target.name] = error
         self._ready_at.pop(target.name, None)
@@ -438,12 +446,13 @@ class Course:
         return Continue(broken.partial) if self._plan.on_interrupt == "continue" else None
 
     def _others_ready_by(self, when: float, target: PlanTarget) -> bool:
+        taken = {target.endpoint, *(f.call.target.endpoint for f in self._flights.values())}
         snapshot = None
         for other in self._unasked():
-            if other is target or other.name in self._flights:
+            if other.endpoint in taken:
                 continue
             snapshot = snapshot or self._state.snapshot()
-            if snapshot.cooling_until(other.name, other.quota_group) <= when:
+            if snapshot.cooling_until(other.endpoint, other.quota_group) <= when:
                 return True
         return False
 
@@ -451,7 +460,11 @@ class Course:
         errors = self._errors
         if not errors:
             return iter(self._plan.targets)
-        return (t for t in self._plan.targets if t.name not in errors and self._may_serve(t))
+        return (
+            t
+            for t in self._plan.targets
+            if t.name not in errors and t.endpoint not in self._down and self._may_serve(t)
+        )
 
     def _repeatable(self) -> Iterator[PlanTarget]:
         if not self._ready_at or self._retries_left <= 0:
@@ -475,10 +488,10 @@ class Course:
         for target in (*self._unasked(), *self._repeatable()):
             if not self._affords(target):
                 continue
-            rested_at = snapshot.cooling_until(target.name, target.quota_group)
+            rested_at = snapshot.cooling_until(target.endpoint, target.quota_group)
             ready_at = max(rested_at, self._ready_at.get(target.name, 0.0))
             if ready_at > now:
-                why = snapshot.reason(target.name, target.quota_group)
+                why = snapshot.reason(target.endpoint, target.quota_group)
                 if rested_at < ready_at:
                     why = type(self._errors[target.name]).__name__
                 told = f"{target.name} rests for {ready_at - now:.1f} s ({why})"
@@ -487,7 +500,7 @@ class Course:
             full = None
             poll_s, why = PROBE_POLL_S, "is being probed"
             limited = target.max_concurrency is not None
-            if limited and not snapshot.is_probed(target.name, target.quota_group):
+            if limited and not snapshot.is_probed(target.endpoint, target.quota_group):
                 poll_s, why, full = PLACE_POLL_S, "has as many calls under way as it may", target
             when = now + poll_s * self._rng.uniform(0.5, 1.0)
             found.append((when, f"{target.name} {why}", full))
@@ -500,7 +513,7 @@ class Course:
         self._leave_queue()
         bell = Bell()
         self._ticket = self._state.queue(
-            [(t.name, t.max_concurrency) for t in full if t.max_concurrency is not None],
+            list({t.endpoint: t.max_concurrency for t in full if t.max_concurrency}.items()),
             priority=self._plan.priority,
             flow=self._plan.flow,
             wake=bell.ring,
@@ -524,7 +537,7 @@ class Course:
         """How long it takes until the first target is ready, where none is now."""
         snapshot = self._state.snapshot()
         first = min(
-            max(snapshot.cooling_until(t.name, t.quota_group), self._ready_at.get(t.name, 0.0))
+            max(snapshot.cooling_until(t.endpoint, t.quota_group), self._ready_at.get(t.name, 0.0))
             for t in self._plan.targets
         )
         return first - now if first > now else None

@@ -40,6 +40,8 @@ class PlanTarget:
         context_window: Most tokens of prompt and answer together, where it is known.
         max_concurrency: Most calls to it under way at once; None: any number.
         prefills: Whether it goes on with an answer whose beginning it is given.
+        endpoint: Whose health and places its calls count for: its own unless given. Targets that
+            differ only in reasoning effort have one in common.
     """
 
     name: str
@@ -49,6 +51,11 @@ class PlanTarget:
     context_window: int | None = None
     max_concurrency: int | None = None
     prefills: bool = False
+    endpoint: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.endpoint:
+            object.__setattr__(self, "endpoint", self.name)
 
 
 class Settlement(NamedTuple):

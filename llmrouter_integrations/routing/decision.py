@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.config import Balance
     from llmrouter_integrations.hints import RoutingHints
     from llmrouter_integrations.messages import Attempt
+    from llmrouter_integrations.routing.outlook import Outlook
     from llmrouter_integrations.routing.stickiness import SessionCache
     from llmrouter_integrations.routing.target import Target
 
@@ -33,6 +34,7 @@ class Features:
         native_required: Whether one of those must be called.
         earlier_needs: Abilities without which a target would be sent the answered turns with a
             word in the place of what it cannot read ("image", ...).
+        effort: The reasoning effort the caller asks for, if any.
     """
 
     task: str
@@ -45,6 +47,7 @@ class Features:
     native_tools: frozenset[str] = frozenset()
     native_required: bool = False
     earlier_needs: frozenset[str] = frozenset()
+    effort: str | None = None
 
 
 class Scored(NamedTuple):
@@ -73,6 +76,7 @@ class Candidate:
             vendor's own tool); None if it is not.
         lost_by_usd: Utility it lacks to the one tried first.
         quality: P(good answer), 0..1.
+        quality_error: Its standard error.
         quality_source: Where that figure comes from.
         cost_usd: Expected cost of this request there, in dollars.
         cost_source: Where the price comes from; an unknown one is assumed to be the dearest.
@@ -90,6 +94,7 @@ class Candidate:
     deferred: str | None = None
     lost_by_usd: float = 0.0
     quality: float = 0.0
+    quality_error: float = 0.0
     quality_source: str = ""
     cost_usd: float = 0.0
     cost_source: str = ""
@@ -289,6 +294,7 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
     target = scored.target
     first = decision.ranked[0]
     cache = decision.cache
+    outlook = target.outlook(decision.features.task, decision.features.effort)
     held, worth_usd, note = 0, 0.0, None
     if cache is not None and cache.tokens and target.name == cache.target:
         held, worth_usd = cache.tokens, cache.worth_usd(target)
@@ -303,7 +309,8 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
         deferred=scored.deferred,
         lost_by_usd=first.utility_usd - scored.utility_usd,
         quality=scored.quality,
-        quality_source=target.outlooks[decision.features.task].quality_source,
+        quality_error=_error(outlook, scored.quality, decision.features.difficulty),
+        quality_source=outlook.quality_source,
         cost_usd=scored.cost_usd,
         cost_source=_price_source(target),
         latency_s=scored.latency_s,
@@ -312,6 +319,13 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
         cache_worth_usd=worth_usd,
         note=note,
     )
+
+
+def _error(outlook: Outlook, quality: float, difficulty: float) -> float:
+    """The standard error of a quality that is the outlook's to the power of 2 x difficulty."""
+    if not outlook.quality:
+        return outlook.quality_error
+    return 2 * difficulty * quality / outlook.quality * outlook.quality_error
 
 
 def _shares(scored: Scored, first: Scored, decision: Decision) -> bool:

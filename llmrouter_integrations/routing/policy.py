@@ -92,9 +92,12 @@ def decide(
     demands = Demands(features)
     unmet, native = demands.unmet, features.native_tools
     wishes = Wishes(hints, targets) if is_choosy(hints) else None
+    effort = features.effort
     bounded = hints.max_cost_usd is not None or hints.min_quality is not None
     for target in targets:
         reason = unmet(target) or (wishes.refuse(target) if wishes else None)
+        if effort is not None and reason is None:
+            reason = _other_effort(target, effort)
         if reason is None:
             scored = score(target, value, waiting)
             reason = _too_poor(scored, hints) if bounded else None
@@ -131,7 +134,7 @@ def decide(
         share(balancer, ready)
     if len(resting) > 1:
         resting.sort(
-            key=lambda s: (snapshot.cooling_until(s.target.name, s.target.quota_group), -s[0])
+            key=lambda s: (snapshot.cooling_until(s.target.endpoint, s.target.quota_group), -s[0])
         )
     ranked = [*ready, *lacking, *resting]
     if hints.pin is not None and len(ranked) > 1:
@@ -167,12 +170,19 @@ def _too_poor(scored: Scored, hints: RoutingHints) -> str | None:
     return None
 
 
+def _other_effort(target: Target, asked: str) -> str | None:
+    """Say whether the caller asks for an effort that another candidate stands for."""
+    if target.serves_efforts is None or asked in target.serves_efforts:
+        return None
+    return f"another effort of {target.endpoint} is nearer to the {asked} asked for"
+
+
 def _rests(target: Target, snapshot: Snapshot, now: float) -> str | None:
-    until = snapshot.cooling_until(target.name, target.quota_group)
+    until = snapshot.cooling_until(target.endpoint, target.quota_group)
     if until > now:
         return f"resting for {until - now:.1f} s more"
     if target.max_concurrency is not None:
-        health = snapshot.targets.get(target.name)
+        health = snapshot.targets.get(target.endpoint)
         if health is not None and health.in_flight >= target.max_concurrency:
             return f"{health.in_flight} calls under way, its limit"
     return None

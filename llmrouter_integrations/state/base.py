@@ -125,6 +125,8 @@ class Outcome:
             was faster: a stream's first token, or the end of the answer. Then ``duration_s`` is
             only the least it would have taken. With ``cools="nothing"`` such a call says nothing
             of the target's health.
+        timed_as: The name under which its times are kept, where that is not the target's: calls
+            at different reasoning efforts are of one health and of different speeds.
     """
 
     ok: bool
@@ -138,6 +140,7 @@ class Outcome:
     output_tokens: int | None = None
     input_tokens: int | None = None
     cut_off: CutOff | None = None
+    timed_as: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -291,7 +294,8 @@ class StateStore(Protocol):
     def latency(self, target: str, input_tokens: int) -> Latency | None:
         """How long prompts of about this size take at a target; None before about ten calls.
 
-        Where too few calls of this size were seen, those of the nearest size stand in.
+        ``target`` may be a name of :attr:`Outcome.timed_as`, too. Where too few calls of this size
+        were seen, those of the nearest size stand in.
         """
         ...
 

@@ -157,7 +157,7 @@ class MemoryState:
             mine, shared = self._of(permit)
             mine.line.taken -= 1
             if outcome.ok or outcome.cut_off is not None:
-                mine.pace.measured(outcome)
+                self._timed(outcome.timed_as, mine, shared).pace.measured(outcome)
             if outcome.ok or (outcome.cools == "nothing" and outcome.cut_off is None):
                 mine.breaker.succeeded(permit.target_epoch, now)
                 shared.succeeded(permit.group_epoch, now)
@@ -230,6 +230,16 @@ class MemoryState:
         self._changed_targets.add(mine)
         self._changed_groups.add(shared)
         return mine, shared
+
+    def _timed(self, name: str | None, mine: _Target, group: Breaker) -> _Target:
+        """Where a call's times are kept."""
+        if name is None or name == mine.name:
+            return mine
+        timed = self._targets.get(name)
+        if timed is None:
+            timed = self._targets[name] = _Target(name, group, self._places.line(name))
+        self._changed_targets.add(timed)
+        return timed
 
     def _serve_neighbours(self, mine: _Target, shared: Breaker, now: float = math.inf) -> None:
         """See to the lines for which a place, or one of these breakers, may have changed."""
