@@ -38,7 +38,7 @@ class _Opened:
         self.incoming = incoming
 
     def _committed(self) -> Committed:
-        return Committed(self._clock(), self._target)
+        return Committed(self._clock(), self._target, self.incoming.builder.response)
 
     def _failed(self, error: AttemptError) -> Broke | Failed:
         incoming = self.incoming

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.config import Balance
     from llmrouter_integrations.hints import RoutingHints
     from llmrouter_integrations.messages import Attempt
+    from llmrouter_integrations.routing.pace import Pace
     from llmrouter_integrations.routing.stickiness import SessionCache
     from llmrouter_integrations.routing.target import Target
 
@@ -48,7 +49,11 @@ class Features:
 
 
 class Scored(NamedTuple):
-    """A target's utility for one request, and its parts."""
+    """A target's utility for one request, and its parts.
+
+    Where money is dearer than usual (:attr:`Decision.price_of_money`), the utility is in dollars
+    as dear as that; a candidate's is in usual ones.
+    """
 
     utility_usd: float
     target: Target
@@ -62,7 +67,8 @@ class Scored(NamedTuple):
 class Candidate:
     """One target under consideration, with the parts of its utility, in dollars.
 
-    ``utility_usd = quality * value_usd - cost_usd - latency_s * price_of_waiting_usd_per_s``.
+    ``utility_usd = quality * value_usd - cost_usd * price_of_money
+    - latency_s * price_of_waiting_usd_per_s``.
 
     Attributes:
         target: The target's name.
@@ -131,6 +137,7 @@ class Decision:
         rejected: Target name to the reason it may not serve the request.
         balance: How replicas were to share the traffic; None where nothing was said.
         cache: What is cached of the request's session, if anything is.
+        pace: How dear money is, and why; None where no budget has to last.
     """
 
     __slots__ = (
@@ -141,6 +148,7 @@ class Decision:
         "features",
         "hints",
         "id",
+        "pace",
         "plan",
         "policy",
         "price_of_waiting_usd_per_s",
@@ -164,6 +172,7 @@ class Decision:
         price_of_waiting_usd_per_s: float,
         balance: Balance | None = None,
         cache: SessionCache | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.id = id
         self.policy = policy
@@ -177,6 +186,7 @@ class Decision:
         self.price_of_waiting_usd_per_s = price_of_waiting_usd_per_s
         self.balance = balance
         self.cache = cache
+        self.pace = pace
         self._candidates: tuple[Candidate, ...] | None = None
         self._flip: tuple[float, str] | bool | None = False
 
@@ -199,6 +209,11 @@ class Decision:
     def scored(self, name: str) -> Scored:
         """Give what was worked out of the target of this name, which is in the plan."""
         return next(scored for scored in self.ranked if scored.target.name == name)
+
+    @property
+    def price_of_money(self) -> float:
+        """How many times every dollar of cost was counted; 1 unless a budget has to last."""
+        return self.pace.price_of_money if self.pace is not None else 1.0
 
     @property
     def chosen(self) -> Candidate:
@@ -256,7 +271,7 @@ class Decision:
             return "it could not be asked at once"
         if self.policy == "ordered":
             return "it comes later in the order given"
-        gain_usd = ranked[to].utility_usd - holder.utility_usd
+        gain_usd = (ranked[to].utility_usd - holder.utility_usd) * self.price_of_money
         return f"{to} is worth ${gain_usd:.4g} more, the cache that is lost counted"
 
     def as_dict(self) -> dict[str, Any]:
@@ -274,6 +289,8 @@ class Decision:
             "plan": list(self.plan),
             "value_usd": self.value_usd,
             "price_of_waiting_usd_per_s": self.price_of_waiting_usd_per_s,
+            "price_of_money": self.price_of_money,
+            "pace": self.pace and self.pace._asdict(),
             "flip_value_usd": self.flip_value_usd,
             "flip_to": self.flip_to,
             "session_move": move and move._asdict(),
@@ -284,7 +301,7 @@ class Decision:
 def _candidate(scored: Scored, decision: Decision) -> Candidate:
     target = scored.target
     first = decision.ranked[0]
-    cache = decision.cache
+    cache, dear = decision.cache, decision.price_of_money
     held, worth_usd, note = 0, 0.0, None
     if cache is not None and cache.tokens and target.name == cache.target:
         held, worth_usd = cache.tokens, cache.worth_usd(target)
@@ -297,13 +314,13 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
         provider=target.provider,
         model=target.model,
         deferred=scored.deferred,
-        lost_by_usd=first.utility_usd - scored.utility_usd,
+        lost_by_usd=(first.utility_usd - scored.utility_usd) * dear,
         quality=scored.quality,
         quality_source=target.outlooks[decision.features.task].quality_source,
         cost_usd=scored.cost_usd,
         cost_source=_price_source(target),
         latency_s=scored.latency_s,
-        utility_usd=scored.utility_usd,
+        utility_usd=scored.utility_usd * dear,
         cached_tokens=held,
         cache_worth_usd=worth_usd,
         note=note,
@@ -331,8 +348,8 @@ def _price_source(target: Target) -> str:
 def _flip(decision: Decision) -> tuple[float, str] | None:
     """Find where another candidate's line ``quality * value - burden`` crosses the chosen one's."""
     first, *others = [s for s in decision.ranked if s.deferred is None] or decision.ranked
-    waiting = decision.price_of_waiting_usd_per_s
-    burden = first.cost_usd + first.latency_s * waiting
+    waiting, dear = decision.price_of_waiting_usd_per_s, decision.price_of_money
+    burden = first.cost_usd * dear + first.latency_s * waiting
     present = decision.value_usd
     above: tuple[float, str] | None = None
     below: tuple[float, str] | None = None
@@ -340,7 +357,7 @@ def _flip(decision: Decision) -> tuple[float, str] | None:
         gain = other.quality - first.quality
         if gain == 0:
             continue
-        crossing = (other.cost_usd + other.latency_s * waiting - burden) / gain
+        crossing = (other.cost_usd * dear + other.latency_s * waiting - burden) / gain
         if gain > 0 and crossing >= present and (above is None or crossing < above[0]):
             above = (crossing, other.target.name)
         if gain < 0 and 0 <= crossing <= present and (below is None or crossing > below[0]):
