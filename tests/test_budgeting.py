@@ -25,10 +25,10 @@ DAY_S = 86_400.0
 NOON = 20_000.5 * DAY_S
 
 
-def priced(simulator, model="m", *, output=1000.0, **fields):
+def priced(simulator, model="m", *, output=1000.0, provider="openai", **fields):
     """A target whose answers cost what is said for a million tokens, and whose prompts nothing."""
     given = {"name": model, "quality": 0.8, "input_usd_per_mtok": 0.0, **fields}
-    return simulator.target(fields.pop("provider", "openai"), model, output_usd_per_mtok=output, **given)
+    return simulator.target(provider, model, output_usd_per_mtok=output, **given)
 
 
 def budgeted(targets, *budgets, now=NOON, **settings):
@@ -102,7 +102,7 @@ def test_a_cheaper_model_serves_when_little_is_left(simulator):
     targets = [priced(simulator, "dear", quality=1.0), priced(simulator, "cheap", output=10.0)]
     simulator.script("dear", Reply("dear", output_tokens=300))
     simulator.script("cheap", Reply("cheap", output_tokens=300))
-    with budgeted(targets, {"limit_usd": 0.4, "period": "day"}, prefer="quality") as router:
+    with budgeted(targets, {"limit_usd": 0.4, "period": "day"}, value_usd=10) as router:
         first, second = router.complete("Hello"), router.complete("Hello")
     assert (first.text, second.text) == ("dear", "cheap")
     assert "budget '$0.4 a day' has $0.100000 left" in second.decision.rejected["dear"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from llmrouter_integrations.errors import BudgetExceeded
-from llmrouter_integrations.routing.pace import Pace, price_of_money
+from llmrouter_integrations.routing.pace import KEPT_BACK, Pace, price_of_money
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Allowance", "Balance"]
 
+_COST_USD = attrgetter("cost_usd")
 _EVEN = 1 + 1e-9
 """What fits but for rounding fits."""
 
@@ -55,7 +57,7 @@ class Balance(NamedTuple):
         """
         if not self.pace or self.resets_at is None:
             return None
-        left = self.remaining_usd / self.limit_usd
+        left = max(0.0, 1 - self.spent_usd / (self.limit_usd * (1 - KEPT_BACK)))
         time_left = (self.resets_at - now) / (self.resets_at - self.begins_at)
         return Pace(self.budget, price_of_money(left, time_left), left, time_left)
 
@@ -102,7 +104,7 @@ class Allowance:
             BudgetExceeded: All that could serve the request cost too much.
         """
         least_usd = self._least_usd
-        if not any(scored.cost_usd > least_usd for scoreds in kept for scored in scoreds):
+        if max([max(map(_COST_USD, scoreds)) for scoreds in kept if scoreds]) <= least_usd:
             return
         refused: list[_Refused] = []
         for scoreds in kept:
@@ -117,9 +119,9 @@ class Allowance:
         if not any(kept):
             spared = [one for one in refused if not one.balance.refuses]
             if not spared:
-                cheapest = min(refused, key=_cost)
+                cheapest = min(refused, key=_expected_usd)
                 raise cheapest.balance.exceeded(cheapest.scored.cost_usd)
-            last = min(spared, key=_cost)
+            last = min(spared, key=_expected_usd)
             last.stood_in.append(last.scored)
             refused.remove(last)
         for scored, balance, _ in refused:
@@ -146,5 +148,5 @@ class _Refused(NamedTuple):
     stood_in: list[Scored]
 
 
-def _cost(refused: _Refused) -> float:
+def _expected_usd(refused: _Refused) -> float:
     return refused.scored.cost_usd

@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-__all__ = ["GAIN", "MOST", "Pace", "price_of_money"]
+__all__ = ["GAIN", "KEPT_BACK", "MOST", "Pace", "price_of_money"]
 
 GAIN: Final = 10.0
 """How sharply the price answers: a budget that is a tenth ahead of time at half-time counts
@@ -39,13 +39,18 @@ MOST: Final = 1000.0
 """Where the price ends: an answer worth a dollar is then worth a tenth of a cent."""
 
 
+KEPT_BACK: Final = 0.02
+"""Share of a budget that its pace does not plan with: one dear answer shortly before the end must
+not take what the cheap ones after it need."""
+
+
 class Pace(NamedTuple):
     """Why money has the price it has.
 
     Attributes:
         budget: The name of the budget that has to last.
         price_of_money: How many times every dollar of cost counts; at least 1.
-        money_left: Share of the budget that is left, 0..1.
+        money_left: Share of what it plans with that is left, 0..1.
         time_left: Share of its period that is left, 0..1.
     """
 
@@ -65,7 +70,7 @@ def price_of_money(money_left: float, time_left: float) -> float:
     """Say how many times a dollar counts.
 
     Args:
-        money_left: Share of the budget that is left; under 0 where it is overspent.
+        money_left: Share of the money that is left; under 0 where it is overspent.
         time_left: Share of its period that is left, 0..1.
 
     Returns:
