@@ -78,7 +78,7 @@ class Budgets:
 
         def accounts(name: str, now: float) -> list[Account]:
             return [
-                budget.account(hints, now, soft=True)
+                budget.account(hints, now)
                 for budget in due
                 if budget.targets is None or name in budget.targets
             ]
@@ -119,25 +119,15 @@ class _Budget:
             config.tag is None or (hints.tags is not None and config.tag in hints.tags)
         )
 
-    def account(self, hints: RoutingHints, now: float, *, soft: bool = False) -> Account:
-        """Give where a request's spend is counted.
-
-        Args:
-            hints: The request's.
-            now: Unix time, in seconds.
-            soft: Let a budget that does not refuse have no limit.
-        """
-        config = self._config
-        period, key = self._period_at(now)
-        if config.per is not None:
-            key += hints.tenant or ""
-        limit_usd = config.limit_usd
-        if soft and config.on_exceeded != "raise":
-            limit_usd = math.inf
-        return Account(key, config.name, limit_usd, period.ends_at)
+    def account(self, hints: RoutingHints, now: float) -> Account:
+        """Give where a request's spend is counted; what does not refuse has no limit there."""
+        account = self._at(now)[1]
+        if self._config.per is None:
+            return account
+        return account._replace(key=account.key + (hints.tenant or ""))
 
     def balance(self, spent_usd: float, now: float) -> Balance:
-        config, (period, _) = self._config, self._period_at(now)
+        config, (period, _) = self._config, self._at(now)
         return Balance(
             config.name,
             config.limit_usd,
@@ -149,17 +139,20 @@ class _Budget:
             config.pace,
         )
 
-    def _period_at(self, now: float) -> tuple[Period, str]:
-        """Give the present period, and how the keys of its accounts begin."""
+    def _at(self, now: float) -> tuple[Period, Account]:
+        """Give the present period, and its account: of all, or with what all tenants' begin."""
         period, _ = current = self._now
         if not period.begins_at <= now < period.ends_at:
             current = self._now = self._begin(now)
         return current
 
-    def _begin(self, now: float) -> tuple[Period, str]:
-        period, name = self._config.period_at(now), self._config.name
+    def _begin(self, now: float) -> tuple[Period, Account]:
+        config = self._config
+        period, name = config.period_at(now), config.name
         # a name may hold anything: what comes after it must not be taken for a part of it
-        return period, f"{len(name)}:{name}:{period.begins_at:.0f}:"
+        key = f"{len(name)}:{name}:{period.begins_at:.0f}:"
+        limit_usd = config.limit_usd if config.on_exceeded == "raise" else math.inf
+        return period, Account(key, name, limit_usd, period.ends_at)
 
 
 def _named(config: BudgetConfig, targets: Sequence[Target]) -> frozenset[str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from llmrouter_integrations.errors import UnknownHintError
 
@@ -68,6 +68,8 @@ class RoutingHints:
             :class:`~.messages.Response` and gives None where it holds, else what is wrong with
             it; or several of these. An answer that fails goes back to its model once, if a
             retry is left, and then the next model is asked. A stream is held until it has passed.
+        cascade: Whether a cheap target may be asked first where ``verify`` checks its answer and
+            that pays; or the share of bad answers that the check catches, 0..1.
         on_interrupt: What to do when a stream breaks after content has been handed on: "raise"
             ``StreamInterrupted``; "continue" a plain text on a target that can (else raise); or
             "restart" the answer, after a chunk whose ``instead_of`` holds what it replaces. With
@@ -97,6 +99,7 @@ class RoutingHints:
     fallback: bool | None = None
     hedge: bool | None = None
     verify: Any = None
+    cascade: float | None = None
     on_interrupt: OnInterrupt | None = None
     priority: int | None = None
     tenant: str | None = None
@@ -268,6 +271,13 @@ def _checks(name: str, value: Any) -> tuple[Any, ...]:
     return tuple(given)
 
 
+def _power(name: str, value: Any) -> float:
+    """Read a flag, or a share: True stays, since it says no share."""
+    if isinstance(value, bool) or value in ("true", "false"):
+        return _flag(name, value)
+    return cast("float", _number(0, 1)(name, value))
+
+
 def _rank(name: str, value: Any) -> int:
     try:
         rank = int(value)
@@ -300,6 +310,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "fallback": _flag,
     "hedge": _flag,
     "verify": _checks,
+    "cascade": _power,
     "on_interrupt": _one_of(*get_args(OnInterrupt)),
     "priority": _rank,
     "tenant": _text,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.config import Balance
     from llmrouter_integrations.hints import RoutingHints
     from llmrouter_integrations.messages import Attempt
+    from llmrouter_integrations.routing.cascade import Cascade
     from llmrouter_integrations.routing.pace import Pace
     from llmrouter_integrations.routing.stickiness import SessionCache
     from llmrouter_integrations.routing.target import Target
@@ -138,6 +139,7 @@ class Decision:
         balance: How replicas were to share the traffic; None where nothing was said.
         cache: What is cached of the request's session, if anything is.
         pace: How dear money is, and why; None where no budget has to last.
+        cascade: Why the first in the plan is not the one worth most alone; None where it is.
     """
 
     __slots__ = (
@@ -145,6 +147,7 @@ class Decision:
         "_flip",
         "balance",
         "cache",
+        "cascade",
         "features",
         "hints",
         "id",
@@ -173,6 +176,7 @@ class Decision:
         balance: Balance | None = None,
         cache: SessionCache | None = None,
         pace: Pace | None = None,
+        cascade: Cascade | None = None,
     ) -> None:
         self.id = id
         self.policy = policy
@@ -187,6 +191,7 @@ class Decision:
         self.balance = balance
         self.cache = cache
         self.pace = pace
+        self.cascade = cascade
         self._candidates: tuple[Candidate, ...] | None = None
         self._flip: tuple[float, str] | bool | None = False
 
@@ -224,7 +229,8 @@ class Decision:
     def flip_value_usd(self) -> float | None:
         """The value of a good answer, in dollars, at which the choice would change.
 
-        The nearest such value, as a ratio to :attr:`value_usd`; None where none would change it.
+        The nearest such value, as a ratio to :attr:`value_usd`; None where none would change it,
+        and of a cascade, which no one line describes.
         """
         flip = self._flips()
         return flip[0] if flip else None
@@ -237,7 +243,8 @@ class Decision:
 
     def _flips(self) -> tuple[float, str] | None:
         if isinstance(self._flip, bool):
-            self._flip = _flip(self) if self.policy == "utility" else None
+            utility_alone = self.policy == "utility" and self.cascade is None
+            self._flip = _flip(self) if utility_alone else None
         return self._flip
 
     def session_move(
@@ -291,6 +298,7 @@ class Decision:
             "price_of_waiting_usd_per_s": self.price_of_waiting_usd_per_s,
             "price_of_money": self.price_of_money,
             "pace": self.pace and self.pace._asdict(),
+            "cascade": self.cascade and self.cascade._asdict(),
             "flip_value_usd": self.flip_value_usd,
             "flip_to": self.flip_to,
             "session_move": move and move._asdict(),
@@ -309,12 +317,16 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
     elif _shares(scored, first, decision):
         how = (decision.balance or "weighted").replace("_", " ")
         note = f"shares the traffic with {first.target.name} ({how})"
+    lost_by = first.utility_usd - scored.utility_usd
+    if (cascade := decision.cascade) is not None:
+        note = _place_in(cascade, target.name, dear) or note
+        lost_by = max(0.0, cascade.worth_usd - scored.utility_usd) if scored is not first else 0.0
     return Candidate(
         target=target.name,
         provider=target.provider,
         model=target.model,
         deferred=scored.deferred,
-        lost_by_usd=(first.utility_usd - scored.utility_usd) * dear,
+        lost_by_usd=lost_by * dear,
         quality=scored.quality,
         quality_source=target.outlooks[decision.features.task].quality_source,
         cost_usd=scored.cost_usd,
@@ -325,6 +337,16 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
         cache_worth_usd=worth_usd,
         note=note,
     )
+
+
+def _place_in(cascade: Cascade, name: str, dear: float) -> str | None:
+    if name == cascade.first:
+        return (
+            f"asked first, since its answer is checked: it passes with {cascade.passes:.0%}, else "
+            f"{cascade.then} is asked; worth ${cascade.gain_usd * dear:.4g} more than the other "
+            f"way round, if the check catches {cascade.power:.0%} of bad answers"
+        )
+    return f"asked where {cascade.first} fails the check" if name == cascade.then else None
 
 
 def _shares(scored: Scored, first: Scored, decision: Decision) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llmrouter_integrations.errors import ContextOverflowError, NoCandidateError
 from llmrouter_integrations.routing.balance import TIE_USD, Balancer
+from llmrouter_integrations.routing.cascade import power_of, put_first
 from llmrouter_integrations.routing.decision import Decision
 from llmrouter_integrations.routing.features import read_features
 from llmrouter_integrations.routing.filters import (
@@ -138,6 +139,14 @@ def decide(
             holder=cache.target if cache is not None and cache.tokens else None,
         )
         share(balancer, ready)
+    cascade = None
+    if (
+        hints.cascade
+        and policy == "utility"
+        and len(ready) > 1
+        and (power := power_of(hints, request))
+    ):
+        cascade = put_first(ready, power, dear_value, dear_waiting, hints.max_cost_usd)
     if len(resting) > 1:
         resting.sort(
             key=lambda s: (snapshot.cooling_until(s.target.name, s.target.quota_group), -s[0])
@@ -162,6 +171,7 @@ def decide(
         balance=balance,
         cache=cache,
         pace=None if allowance is None else allowance.pace,
+        cascade=cascade,
     )
 
 
