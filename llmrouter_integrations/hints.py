@@ -42,8 +42,6 @@ TASKS: tuple[Task, ...] = get_args(Task)
 class RoutingHints:
     """What the caller said about a request. Every field is optional.
 
-    ``tags`` are kept in the decision and as yet change nothing: they are for the audit trail.
-
     Attributes:
         task: What kind of work it is; overrides what the router would infer.
         prefer: A preset of the prices of quality and of waiting.
@@ -78,7 +76,7 @@ class RoutingHints:
             higher first; 0 unless said.
         tenant: Who is billed, for budgets and audit; who waits for a busy target is served
             tenant by tenant.
-        tags: Free labels, for audit.
+        tags: Free labels, for budgets and audit.
     """
 
     task: Task | None = None

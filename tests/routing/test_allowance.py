@@ -98,7 +98,7 @@ def test_dear_money_moves_the_choice_and_shows_in_every_figure():
     even = choose(ALL, value_usd=0.5)
     assert even.plan[0] == "dear"
     pace = left(0.5, resets_at=100.0, pace=True)  # half of the time, and less of what counts
-    allowance = Allowance([pace._replace(spent_usd=0.6)], 50.0)
+    allowance = Allowance([pace._replace(spent_usd=0.55)], 50.0)
     decision = choose(ALL, value_usd=0.5, allowance=allowance)
     price = decision.price_of_money
     assert price == allowance.price_of_money > 2

@@ -21,6 +21,7 @@ from llmrouter_integrations.routing.pace import GAIN, KEPT_BACK, MOST, price_of_
         (0.45, 0.5, (0.5 / 0.45) ** GAIN),
         (0.9, 1.0, (1 / 0.9) ** GAIN),
         (0.1, 0.9, MOST),
+        (0.6, 0.9, MOST),
         (0.0, 0.5, MOST),
         (-0.1, 0.5, MOST),  # overspent
         (1e-300, 1.0, MOST),
@@ -76,7 +77,7 @@ def test_of_several_budgets_the_dearest_money_counts():
     assert allowance.pace.budget == "fast"
     assert allowance.price_of_money == pytest.approx((0.5 / 0.4) ** GAIN)
     assert str(allowance.pace) == (
-        "a dollar counts 9.31 times: budget 'fast' has 40% of its money and 50% of its time left"
+        "a dollar counts 86.7 times: budget 'fast' has 40% of its money and 50% of its time left"
     )
     assert Allowance([plain], 50.0).price_of_money == 1.0
     assert Allowance([plain], 50.0).pace is None
