@@ -61,8 +61,9 @@ class Pace(NamedTuple):
 
     def __str__(self) -> str:
         price = self.price_of_money
+        counts = f"{price:.3g} times" if price > 1 else "as one"
         return (
-            f"a dollar counts {f'{price:.3g} times' if price > 1 else 'as one'}: budget {self.budget!r} has "
+            f"a dollar counts {counts}: budget {self.budget!r} has "
             f"{self.money_left:.0%} of its money and {self.time_left:.0%} of its time left"
         )
 

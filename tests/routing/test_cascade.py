@@ -187,7 +187,7 @@ def test_otherwise_the_order_is_what_it_was(hints, settings):
 
 
 def test_dear_money_counts_in_cascades_too():
-    day = Balance("day", 1.0, 0.55, 0.0, 100.0, pace=True)
+    day = Balance("day", 1.0, 0.5, 0.0, 100.0, pace=True)
     usual = choose([CHEAP, BEST], value_usd=1.0, hints=CHECKED)
     dear = choose([CHEAP, BEST], value_usd=1.0, hints=CHECKED, allowance=Allowance([day], 50.0))
     price = dear.price_of_money
