@@ -37,7 +37,7 @@ from llmrouter_integrations.state.base import Outcome
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget, Settle
     from llmrouter_integrations.dispatch.steps import Committed
@@ -59,6 +59,9 @@ PROBE_POLL_S = 0.2
 PLACE_POLL_S = 1.0
 """How often to look again at a target whose places are all taken, should nobody ring."""
 
+MONEY_POLL_S = 0.1
+"""How often to look whether calls under way have left something of the budget, at most."""
+
 PATIENCE_WITH_ANSWER_S = 2.0
 """How long a better answer may be waited for, where one is at hand that only lacks in something."""
 
@@ -75,6 +78,7 @@ class _Flight:
     permit: Permit
     began: float
     first_token_s: float | None = None
+    so_far: Callable[[], Response] | None = None
 
 
 class Course:
@@ -199,6 +203,8 @@ class Course:
             cost_usd = (expect(target).cost_usd if expect else None) or 0.0
             if not hedge.pays(cost_usd):
                 self._state.release(permit)
+                if self._plan.holds is not None:
+                    self._plan.holds.put_back(target)
                 return None
             call = next(iter(self._flights.values())).call
             amend = None if isinstance(call.amend, Repair) else call.amend
@@ -233,6 +239,12 @@ class Course:
             self._end(self._blamed(self._last))
         else:
             reason = self._too_dear()
+            holds = self._plan.holds
+            exceeded = holds.exceeded() if holds is not None else None
+            if exceeded is not None:
+                if not self._ledger.attempts:
+                    self._end(exceeded)
+                reason = str(exceeded)
         return self._end(
             AllTargetsFailed(self._ledger.attempts, reason, retry_after_s=self._rested_in_s(now))
         )
@@ -253,6 +265,7 @@ class Course:
         self._lose_others(event)
         target = flight.call.target
         self._flights[target.name] = flight
+        flight.so_far = event.so_far
         if self._plan.verify is None:  # else it was held until its end, and nobody knows
             flight.first_token_s = event.now - flight.began
         self._state.alive(flight.permit, event.now)
@@ -302,6 +315,8 @@ class Course:
         while self._flights:
             _, flight = self._flights.popitem()
             self._state.release(flight.permit)
+            if self._plan.holds is not None:
+                self._plan.holds.leave(flight.call.target, flight.so_far)
         self._leave_queue()
 
     # -- inside ----------------------------------------------------------------------------------
@@ -309,9 +324,16 @@ class Course:
     def _admit(self, target: PlanTarget, now: float) -> Permit | None:
         if not self._affords(target):
             return None
+        holds = self._plan.holds
+        if holds is not None and not holds.take(target):
+            if self._ticket is not None and self._ticket.target == target.name:
+                self._leave_queue()  # a place is of no use there without the money
+            return None
         permit = self._state.admit(
             target.endpoint, target.quota_group, now, target.max_concurrency, self._ticket
         )
+        if permit is None and holds is not None:
+            holds.put_back(target)
         if permit is not None and self._ticket is not None:
             self._leave_queue()
         return permit
@@ -483,10 +505,13 @@ class Course:
 
     def _resting(self, now: float) -> list[_Resting]:
         """Say when each target that may still be asked is ready, and what it waits for."""
-        snapshot = self._state.snapshot()
+        snapshot, holds = self._state.snapshot(), self._plan.holds
         found: list[_Resting] = []
         for target in (*self._unasked(), *self._repeatable()):
             if not self._affords(target):
+                continue
+            short = None if holds is None else holds.short_of(target)
+            if short is not None and not short.passing:
                 continue
             rested_at = snapshot.cooling_until(target.endpoint, target.quota_group)
             ready_at = max(rested_at, self._ready_at.get(target.name, 0.0))
@@ -496,6 +521,10 @@ class Course:
                     why = type(self._errors[target.name]).__name__
                 told = f"{target.name} rests for {ready_at - now:.1f} s ({why})"
                 found.append((ready_at, told, None))
+                continue
+            if short is not None:
+                told = f"{target.name} waits for what calls leave of {short.account.budget!r}"
+                found.append((now + MONEY_POLL_S * self._rng.uniform(0.5, 1.0), told, None))
                 continue
             full = None
             poll_s, why = PROBE_POLL_S, "is being probed"

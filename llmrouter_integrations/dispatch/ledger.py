@@ -154,3 +154,5 @@ class Ledger:
         self.attempts.append(attempt)
         if attempt.cost_usd is not None:
             self.spent_usd += attempt.cost_usd
+        if self._plan.holds is not None:
+            self._plan.holds.book(attempt)

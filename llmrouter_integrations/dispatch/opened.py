@@ -45,7 +45,7 @@ class _Opened:
         self.incoming = incoming
 
     def _committed(self) -> Committed:
-        return Committed(self._clock(), self._target)
+        return Committed(self._clock(), self._target, self.incoming.builder.response)
 
     def _unjudged(self, fault: BaseException, whole: Response) -> Unjudged:
         return Unjudged(self._clock(), fault, whole, self._call.adjustments, self._target)

@@ -13,6 +13,7 @@ from llmrouter_integrations.messages import Response, Usage
 if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
+    from llmrouter_integrations.dispatch.holds import Holds
     from llmrouter_integrations.hints import OnInterrupt
     from llmrouter_integrations.routing.decision import Decision
 
@@ -123,6 +124,7 @@ class Plan:
         check_may_block: Whether the check runs code of the caller's, which may take its time.
         on_interrupt: What to do when a stream breaks after content was handed on.
         hedge: Whether and when to race a second target.
+        holds: Sets money aside for each call, where there are budgets.
     """
 
     targets: tuple[PlanTarget, ...]
@@ -141,6 +143,7 @@ class Plan:
     check_may_block: bool = False
     on_interrupt: OnInterrupt = "raise"
     hedge: Hedge | None = None
+    holds: Holds | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,10 +138,11 @@ class Answered:
 
 @dataclass(slots=True)
 class Committed:
-    """Event: a stream's first real content has come."""
+    """Event: a stream's first real content has come; ``so_far`` gives what has, at any time."""
 
     now: float
     target: str = ""
+    so_far: Callable[[], Response] | None = None
     beside: tuple[Ending, ...] = ()
     """As of :class:`Answered`."""
 
