@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from llmrouter_integrations.budgets import BudgetConfig
 from llmrouter_integrations.errors import ConfigurationError, UnknownHintError, UnknownModelError
 from llmrouter_integrations.hints import DataPolicy, Prefer, RoutingHints
 
@@ -267,6 +268,7 @@ class RouterConfig(_Settings):
             quantile of what calls of its size lately took ("p95"), or seconds. Of a stream, until
             its first content.
         hedge_share: What hedges may add to the cost of all requests that ask for them, 0..1.
+        budgets: What may be spent in an hour, a day, a month or in all; see docs/budgets.md.
         cooldown_s: First rest of a failing target, in seconds; doubles with each failed probe.
         max_cooldown_s: Longest such rest, in seconds.
         http: Which HTTP engine: "auto", "httpx" or "aiohttp"; see docs/transport.md.
@@ -286,6 +288,7 @@ class RouterConfig(_Settings):
     max_retries: int = Field(default=1, ge=0)
     hedge_after: HedgeAfter | Annotated[float, Field(ge=0, le=_DAY_S)] = "p95"
     hedge_share: float = Field(default=0.1, ge=0, le=1)
+    budgets: tuple[BudgetConfig, ...] = ()
     cooldown_s: float = Field(default=1.0, gt=0, le=_DAY_S)
     max_cooldown_s: float = Field(default=60.0, gt=0, le=_DAY_S)
     http: Literal["auto", "httpx", "aiohttp"] | None = None
@@ -305,6 +308,11 @@ class RouterConfig(_Settings):
     @field_serializer("hints", when_used="json")
     def _write_hints(self, value: dict[str, Any]) -> dict[str, Any]:
         return RoutingHints.of(value).as_plain()
+
+    @field_validator("budgets", mode="before")
+    @classmethod
+    def _lone_budget(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, Mapping | BudgetConfig) else value
 
     @field_validator("models")
     @classmethod
@@ -326,6 +334,10 @@ class RouterConfig(_Settings):
                         f"two targets are named {name!r}; give one of them another `name`"
                     )
                 seen.add(name)
+        names = [budget.name for budget in self.budgets]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"two budgets are named {twice!r}; give one of them another `name`")
         return self
 
     @field_serializer("proxy")
@@ -505,6 +517,9 @@ def _dotted(at: Iterable[str | int]) -> str:
     return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in at).lstrip(".")
 
 
+_OWNERS: Mapping[str, type[BaseModel]] = {"models": TargetConfig, "budgets": BudgetConfig}
+
+
 def _explain(
     error: ValidationError, path: Path | None, lines: Mapping[_Path, int] | None = None
 ) -> ConfigurationError:
@@ -513,7 +528,7 @@ def _explain(
     for fault in error.errors(include_input=False, include_url=False):
         at = tuple(fault["loc"])
         message = fault["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
-        owner = TargetConfig if at[:1] == ("models",) and len(at) > 1 else RouterConfig
+        owner = _OWNERS.get(str(at[0]), RouterConfig) if len(at) > 1 else RouterConfig
         if fault["type"] == "extra_forbidden":
             near = difflib.get_close_matches(str(at[-1]), owner.model_fields, n=1)
             message = "no such setting" + (f"; did you mean {near[0]!r}?" if near else "")

@@ -73,6 +73,8 @@ def _show(decision: Decision, out: Console) -> None:
             _tell(place, candidate, out)
     else:
         out.print(_table(decision))
+    if decision.pace is not None:
+        out.print(str(decision.pace), highlight=False)
     if decision.flip_value_usd is not None:
         out.print(
             f"the choice flips to {decision.flip_to} "

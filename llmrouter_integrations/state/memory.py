@@ -13,11 +13,19 @@ from llmrouter_integrations.state.breaker import Breaker
 from llmrouter_integrations.state.latency import Pace
 from llmrouter_integrations.state.places import Places
 from llmrouter_integrations.state.sessions import Sessions
+from llmrouter_integrations.state.spend import Spend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmrouter_integrations.state.base import Latency, Outcome, Stay
+    from llmrouter_integrations.state.base import (
+        Account,
+        Latency,
+        Outcome,
+        Reservation,
+        Shortage,
+        Stay,
+    )
     from llmrouter_integrations.state.places import Line
 
 __all__ = ["MemoryState"]
@@ -79,6 +87,7 @@ class MemoryState:
         self._changed_groups: set[Breaker] = set()
         self._last = Snapshot()
         self._sessions = Sessions()
+        self._spend = Spend()
 
     # -- health -------------------------------------------------------------------------------
 
@@ -222,6 +231,22 @@ class MemoryState:
     def stay(self, key: str, stay: Stay) -> None:
         """Remember where a session's prompt cache is from now on."""
         self._sessions.put(key, stay)
+
+    # -- money --------------------------------------------------------------------------------
+
+    def spent_usd(self, accounts: Sequence[Account]) -> Sequence[float]:
+        """What was spent from each account, in dollars; what is only held is not in it."""
+        return self._spend.spent_usd(accounts)
+
+    def reserve(
+        self, accounts: Sequence[Account], usd: float, hold_usd: float, now: float
+    ) -> Reservation | Shortage:
+        """Set money aside for a call in all of the accounts, or in none."""
+        return self._spend.reserve(accounts, usd, hold_usd, now)
+
+    def book(self, reservation: Reservation, usd: float) -> None:
+        """Take what a call cost from the accounts, and hold no more for it."""
+        self._spend.book(reservation, usd)
 
     # -- inside: under the lock ---------------------------------------------------------------
 
