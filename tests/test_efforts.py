@@ -159,6 +159,18 @@ def test_efforts_that_a_model_does_not_take_are_refused(fields, why):
             {},
             lambda body: body["generationConfig"]["thinkingConfig"]["thinkingLevel"].lower(),
         ),
+        (
+            "cohere/command-a-reasoning-08-2025",
+            {},
+            lambda body: "low" if "token_budget" in body["thinking"] else "high",
+        ),
+        (
+            "bedrock/amazon.nova-2-lite-v1:0",
+            {},
+            lambda body: body["additionalModelRequestFields"]["reasoningConfig"][
+                "maxReasoningEffort"
+            ],
+        ),
     ],
 )
 def test_each_protocol_is_sent_the_effort(simulator, model, fields, said, effort):
@@ -195,6 +207,31 @@ def test_another_effort_than_asked_for_is_told(router, simulator, how, asked):
     assert told == (
         ["medium to low, the nearest this target is configured for"] if asked == "medium" else []
     )
+
+
+def test_a_cascade_may_climb_the_efforts_of_one_model(simulator):
+    simulator.script("able", lambda request: Reply(request.body["reasoning_effort"]))
+    target = simulator.target(
+        "openai",
+        "able",
+        name="able",
+        quality=0.7,
+        efforts=EFFORTS,
+        abilities=ABLE,
+        input_usd_per_mtok=1,
+        output_usd_per_mtok=50,
+    )
+    hints = {
+        "verify": lambda answer: answer.text == "high",
+        "cascade": 0.9,
+        "value_usd": 5.0,
+        "task": "math",
+    }
+    with Router([target]) as router:
+        assert router.explain(HARD, hints={**hints, "cascade": False}).plan[0] == "able@high"
+        answer = router.complete(HARD, hints=hints)
+    assert answer.target == "able@high"
+    assert answer.attempts[0].target == "able@low"
 
 
 # -- what they share ----------------------------------------------------------------------------

@@ -326,7 +326,7 @@ class Course:
             return None
         holds = self._plan.holds
         if holds is not None and not holds.take(target):
-            if self._ticket is not None and self._ticket.target == target.name:
+            if self._ticket is not None and self._ticket.target == target.endpoint:
                 self._leave_queue()  # a place is of no use there without the money
             return None
         permit = self._state.admit(
