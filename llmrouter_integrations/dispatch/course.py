@@ -15,13 +15,16 @@ from llmrouter_integrations.dispatch.patience import (
     says_nothing,
 )
 from llmrouter_integrations.dispatch.steps import (
+    Answered,
     Bell,
     Broke,
     CallTarget,
     Continue,
     Done,
+    Failed,
     Relay,
     Repair,
+    Unjudged,
     Wait,
 )
 from llmrouter_integrations.errors import (
@@ -34,10 +37,10 @@ from llmrouter_integrations.state.base import Outcome
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget, Settle
-    from llmrouter_integrations.dispatch.steps import Answered, Committed, Failed
+    from llmrouter_integrations.dispatch.steps import Committed
     from llmrouter_integrations.errors import AttemptError, RouterError
     from llmrouter_integrations.messages import Response
     from llmrouter_integrations.state.base import CutOff, Permit, StateStore, Ticket
@@ -56,6 +59,9 @@ PROBE_POLL_S = 0.2
 PLACE_POLL_S = 1.0
 """How often to look again at a target whose places are all taken, should nobody ring."""
 
+MONEY_POLL_S = 0.1
+"""How often to look whether calls under way have left something of the budget, at most."""
+
 PATIENCE_WITH_ANSWER_S = 2.0
 """How long a better answer may be waited for, where one is at hand that only lacks in something."""
 
@@ -72,6 +78,7 @@ class _Flight:
     permit: Permit
     began: float
     first_token_s: float | None = None
+    so_far: Callable[[], Response] | None = None
 
 
 class Course:
@@ -83,6 +90,7 @@ class Course:
         "_bell",
         "_broken",
         "_deadline",
+        "_down",
         "_errors",
         "_flights",
         "_last",
@@ -125,6 +133,8 @@ class Course:
         """Target name to when it may be asked again, if it may."""
         self._barred: set[tuple[str, str]] = set()
         """Provider and model: what refused the request would do so at its other targets too."""
+        self._down: set[str] = set()
+        """Endpoints that failed, and would at another effort too."""
         self._outgrown_window = 0
         self._last: AttemptError | None = None
         self._at_hand: Response | None = None
@@ -186,13 +196,15 @@ class Course:
         if hedge is None or len(self._flights) != 1 or now >= self._deadline - LEAST_CALL_S:
             return None
         for target in self._unasked():
-            if target.name in self._flights:
+            if any(f.call.target.endpoint == target.endpoint for f in self._flights.values()):
                 continue
             if (permit := self._admit(target, now)) is None:
                 continue
             cost_usd = (expect(target).cost_usd if expect else None) or 0.0
             if not hedge.pays(cost_usd):
                 self._state.release(permit)
+                if self._plan.holds is not None:
+                    self._plan.holds.put_back(target)
                 return None
             call = next(iter(self._flights.values())).call
             amend = None if isinstance(call.amend, Repair) else call.amend
@@ -227,6 +239,12 @@ class Course:
             self._end(self._blamed(self._last))
         else:
             reason = self._too_dear()
+            holds = self._plan.holds
+            exceeded = holds.exceeded() if holds is not None else None
+            if exceeded is not None:
+                if not self._ledger.attempts:
+                    self._end(exceeded)
+                reason = str(exceeded)
         return self._end(
             AllTargetsFailed(self._ledger.attempts, reason, retry_after_s=self._rested_in_s(now))
         )
@@ -236,27 +254,18 @@ class Course:
     def answered(self, event: Answered) -> Response:
         """Take note of an answer, and say in it who gave it."""
         flight = self._land(event.target)
-        self._lose_others(event.now)
+        self._lose_others(event)
         duration_s = event.now - flight.began
-        self._state.record(
-            flight.permit,
-            Outcome(
-                ok=True,
-                duration_s=duration_s,
-                first_token_s=flight.first_token_s,
-                input_tokens=self._plan.input_tokens,
-                output_tokens=event.response.usage.output_tokens or None,
-            ),
-            event.now,
-        )
+        self._praise(flight, event)
         return self._ledger.answered(flight.call.target, event, duration_s, flight.first_token_s)
 
     def committed(self, event: Committed) -> Relay:
         """Take note of a stream's first content: this one is handed on, and no other."""
         flight = self._land(event.target)
-        self._lose_others(event.now)
+        self._lose_others(event)
         target = flight.call.target
         self._flights[target.name] = flight
+        flight.so_far = event.so_far
         if self._plan.verify is None:  # else it was held until its end, and nobody knows
             flight.first_token_s = event.now - flight.began
         self._state.alive(flight.permit, event.now)
@@ -291,11 +300,23 @@ class Course:
                 self._at_hand = at_hand
         self._weigh(target, error, event.now)
 
+    def unjudged(self, event: Unjudged) -> None:
+        """Take note of an answer that is billed, and that nobody will see."""
+        flight = self._land(event.target)
+        self._praise(flight, event)
+        problem = f"it raised {type(event.fault).__name__}"
+        rejected = RejectedAnswerError(problem, answer=event.response)
+        failed = Failed(event.now, rejected, event.adjustments)
+        duration_s = event.now - flight.began
+        self._ledger.failed(flight.call.target, failed, None, duration_s, flight.first_token_s)
+
     def close(self) -> None:
         """Give back what is held of the state."""
         while self._flights:
             _, flight = self._flights.popitem()
             self._state.release(flight.permit)
+            if self._plan.holds is not None:
+                self._plan.holds.leave(flight.call.target, flight.so_far)
         self._leave_queue()
 
     # -- inside ----------------------------------------------------------------------------------
@@ -303,9 +324,16 @@ class Course:
     def _admit(self, target: PlanTarget, now: float) -> Permit | None:
         if not self._affords(target):
             return None
+        holds = self._plan.holds
+        if holds is not None and not holds.take(target):
+            if self._ticket is not None and self._ticket.target == target.endpoint:
+                self._leave_queue()  # a place is of no use there without the money
+            return None
         permit = self._state.admit(
-            target.name, target.quota_group, now, target.max_concurrency, self._ticket
+            target.endpoint, target.quota_group, now, target.max_concurrency, self._ticket
         )
+        if permit is None and holds is not None:
+            holds.put_back(target)
         if permit is not None and self._ticket is not None:
             self._leave_queue()
         return permit
@@ -325,7 +353,7 @@ class Course:
         if hedge is not None and not self._flights:
             slow_after_s = hedge.after_s(target)
         limits = call_limits(self._plan, left_s, share_s, streamed=self._streamed)
-        call = CallTarget(target, limits, amend, slow_after_s)
+        call = CallTarget(target, limits, self._deadline, amend, slow_after_s)
         self._flights[target.name] = _Flight(call, permit, now)
         return call
 
@@ -334,20 +362,47 @@ class Course:
             return self._flights.pop(name)
         return self._flights.popitem()[1]
 
-    def _lose_others(self, now: float) -> None:
+    def _lose_others(self, won: Answered | Committed) -> None:
+        now = won.now
+        came = {event.target: event for event in won.beside}
         while self._flights:
-            _, lost = self._flights.popitem()
-            self._state.record(
-                lost.permit,
-                Outcome(
-                    ok=False,
-                    cut_off="first_token" if self._streamed else "end",
-                    duration_s=now - lost.began,
-                    input_tokens=self._plan.input_tokens,
-                ),
-                now,
-            )
-            self._ledger.lost(lost.call.target, now - lost.began)
+            name, lost = self._flights.popitem()
+            target, duration_s = lost.call.target, now - lost.began
+            event = came.get(name)
+            if isinstance(event, Failed):
+                self._teach(lost, event, duration_s)
+                self._ledger.failed(target, event, None, duration_s, lost.first_token_s)
+            elif isinstance(event, (Answered, Unjudged)):
+                self._praise(lost, event)
+                self._ledger.lost(target, duration_s, event)
+            else:
+                self._state.record(
+                    lost.permit,
+                    Outcome(
+                        ok=False,
+                        cut_off="first_token" if self._streamed else "end",
+                        duration_s=duration_s,
+                        input_tokens=self._plan.input_tokens,
+                        timed_as=target.name,
+                    ),
+                    now,
+                )
+                self._ledger.lost(target, duration_s)
+
+    def _praise(self, flight: _Flight, event: Answered | Unjudged) -> None:
+        """Tell the state that a call was answered."""
+        self._state.record(
+            flight.permit,
+            Outcome(
+                ok=True,
+                duration_s=event.now - flight.began,
+                first_token_s=flight.first_token_s,
+                input_tokens=self._plan.input_tokens,
+                output_tokens=event.response.usage.output_tokens or None,
+                timed_as=flight.call.target.name,
+            ),
+            event.now,
+        )
 
     def _teach(self, flight: _Flight, event: Failed | Broke, duration_s: float) -> None:
         """Tell the state what went wrong, if that says anything of the target."""
@@ -369,6 +424,7 @@ class Course:
                 first_token_s=flight.first_token_s,
                 input_tokens=self._plan.input_tokens,
                 cut_off=self._cut_off(flight, error),
+                timed_as=flight.call.target.name,
             ),
             now,
         )
@@ -387,6 +443,8 @@ class Course:
                 self._barred.add((target.provider, target.model))
             if error.elsewhere == "bigger_window" and target.context_window is not None:
                 self._outgrown_window = max(self._outgrown_window, target.context_window)
+        if error.cools != "nothing":
+            self._down.add(target.endpoint)
         asked_before = target.name in self._errors
         self._errors[target.name] = error
         self._ready_at.pop(target.name, None)
@@ -410,12 +468,13 @@ class Course:
         return Continue(broken.partial) if self._plan.on_interrupt == "continue" else None
 
     def _others_ready_by(self, when: float, target: PlanTarget) -> bool:
+        taken = {target.endpoint, *(f.call.target.endpoint for f in self._flights.values())}
         snapshot = None
         for other in self._unasked():
-            if other is target:
+            if other.endpoint in taken:
                 continue
             snapshot = snapshot or self._state.snapshot()
-            if snapshot.cooling_until(other.name, other.quota_group) <= when:
+            if snapshot.cooling_until(other.endpoint, other.quota_group) <= when:
                 return True
         return False
 
@@ -423,7 +482,11 @@ class Course:
         errors = self._errors
         if not errors:
             return iter(self._plan.targets)
-        return (t for t in self._plan.targets if t.name not in errors and self._may_serve(t))
+        return (
+            t
+            for t in self._plan.targets
+            if t.name not in errors and t.endpoint not in self._down and self._may_serve(t)
+        )
 
     def _repeatable(self) -> Iterator[PlanTarget]:
         if not self._ready_at or self._retries_left <= 0:
@@ -442,24 +505,31 @@ class Course:
 
     def _resting(self, now: float) -> list[_Resting]:
         """Say when each target that may still be asked is ready, and what it waits for."""
-        snapshot = self._state.snapshot()
+        snapshot, holds = self._state.snapshot(), self._plan.holds
         found: list[_Resting] = []
         for target in (*self._unasked(), *self._repeatable()):
             if not self._affords(target):
                 continue
-            rested_at = snapshot.cooling_until(target.name, target.quota_group)
+            short = None if holds is None else holds.short_of(target)
+            if short is not None and not short.passing:
+                continue
+            rested_at = snapshot.cooling_until(target.endpoint, target.quota_group)
             ready_at = max(rested_at, self._ready_at.get(target.name, 0.0))
             if ready_at > now:
-                why = snapshot.reason(target.name, target.quota_group)
+                why = snapshot.reason(target.endpoint, target.quota_group)
                 if rested_at < ready_at:
                     why = type(self._errors[target.name]).__name__
                 told = f"{target.name} rests for {ready_at - now:.1f} s ({why})"
                 found.append((ready_at, told, None))
                 continue
+            if short is not None:
+                told = f"{target.name} waits for what calls leave of {short.account.budget!r}"
+                found.append((now + MONEY_POLL_S * self._rng.uniform(0.5, 1.0), told, None))
+                continue
             full = None
             poll_s, why = PROBE_POLL_S, "is being probed"
             limited = target.max_concurrency is not None
-            if limited and not snapshot.is_probed(target.name, target.quota_group):
+            if limited and not snapshot.is_probed(target.endpoint, target.quota_group):
                 poll_s, why, full = PLACE_POLL_S, "has as many calls under way as it may", target
             when = now + poll_s * self._rng.uniform(0.5, 1.0)
             found.append((when, f"{target.name} {why}", full))
@@ -472,7 +542,7 @@ class Course:
         self._leave_queue()
         bell = Bell()
         self._ticket = self._state.queue(
-            [(t.name, t.max_concurrency) for t in full if t.max_concurrency is not None],
+            list({t.endpoint: t.max_concurrency for t in full if t.max_concurrency}.items()),
             priority=self._plan.priority,
             flow=self._plan.flow,
             wake=bell.ring,
@@ -496,7 +566,7 @@ class Course:
         """How long it takes until the first target is ready, where none is now."""
         snapshot = self._state.snapshot()
         first = min(
-            max(snapshot.cooling_until(t.name, t.quota_group), self._ready_at.get(t.name, 0.0))
+            max(snapshot.cooling_until(t.endpoint, t.quota_group), self._ready_at.get(t.name, 0.0))
             for t in self._plan.targets
         )
         return first - now if first > now else None

@@ -170,6 +170,7 @@ def read_features(request: Request, hints: RoutingHints) -> Features:
         native_tools=native,
         native_required=native_required,
         earlier_needs=frozenset(earlier - needs) if earlier else frozenset(),
+        effort=request.reasoning_effort,
     )
 
 
