@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["BLOCK_ROWS", "Ridge", "RidgeFit", "Solver", "SparseRows", "nonnegative_weights"]
 
 BLOCK_ROWS = 2048
+_OFTEN = 12
+"""Entries from which on a column is multiplied as a dense one."""
 PENALTIES = tuple([2.0**power for power in range(-5, 10)])
 """Tried, from hardly any to one that leaves nothing: rows have a norm of about 1."""
 
@@ -57,15 +59,25 @@ class SparseRows:
 
     def inner_products(self) -> NDArray[np.float64]:
         """Multiply every row with every row."""
+        rows, height = self.row_numbers(), len(self)
         counts = np.bincount(self.columns, minlength=self.width)
-        shared = counts > 1  # others only count on the diagonal
-        place = np.cumsum(shared) - 1
-        rows = self.row_numbers()
-        kept = shared[self.columns]
-        dense = np.zeros((len(self), int(shared.sum())), np.float32)
+        often = counts >= _OFTEN
+        place = np.cumsum(often) - 1
+        kept = often[self.columns]
+        dense = np.zeros((height, int(often.sum())), np.float32)
         dense[rows[kept], place[self.columns[kept]]] = self.values[kept]
         products = (dense @ dense.T).astype(np.float64)
-        np.fill_diagonal(products, np.bincount(rows, self.values**2, len(self)))
+        # most columns have few entries: they are multiplied pair by pair
+        order = np.argsort(self.columns, kind="stable")
+        first = np.cumsum(counts) - counts
+        for count in range(2, _OFTEN):
+            entries = order[first[counts == count][:, None] + np.arange(count)]
+            row, value = rows[entries], self.values[entries]
+            pairs = row[:, :, None] * height + row[:, None, :]
+            weights = value[:, :, None] * value[:, None, :]
+            flat = np.bincount(pairs.ravel(), weights.ravel(), height * height)
+            products += flat.reshape(height, height)
+        np.fill_diagonal(products, np.bincount(rows, self.values**2, height))
         return products
 
     def transposed_times(self, other: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -181,10 +193,13 @@ class Solver:
         """Give the penalty with the least squared error on rows left out; the largest of equals."""
         if not targets.any():
             return PENALTIES[-1]
+        rotated, squares = self._vectors.T @ targets, self._vectors**2
         errors = []
         for penalty in PENALTIES:
-            _, left_out = self.solve(targets, penalty)
-            errors.append((float(((targets - left_out) ** 2).sum()), -penalty))
+            inverse = 1.0 / (self._values + penalty)
+            duals = self._vectors @ (inverse[:, None] * rotated)
+            missed = duals / (squares @ inverse)[:, None]  # as in solve
+            errors.append((float((missed**2).sum()), -penalty))
         return -min(errors)[1]
 
 
