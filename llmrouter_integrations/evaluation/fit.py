@@ -178,7 +178,7 @@ def _prepared(table: LabelledTable, rng: np.random.Generator) -> tuple[LabelledT
         kept = table.rows(np.unique(place, return_index=True)[1])
         table = dataclasses.replace(kept, quality=mean, cost=None)
     if len(table) < _FEW_ROWS:
-        notes.append(f"only {len(table)} prompts: hardly more than each model's level is learned")
+        notes.append(f"prompts: only {len(table)}; little more than each model's level is learned")
     if np.nanmax(table.quality) == np.nanmin(table.quality):
         notes.append("every answer is as good as every other: there is nothing to learn")
     return table, notes

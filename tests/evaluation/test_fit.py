@@ -182,7 +182,7 @@ def test_a_log_in_which_each_prompt_was_answered_once_is_enough():
 def test_few_rows_give_levels_and_a_note(rows):
     made, _ = labels(rows, tasks=True)
     predictor = fit(made)
-    assert f"only {rows} prompts" in predictor.notes[-1] or rows < 2
+    assert any(f"prompts: only {rows};" in note for note in predictor.notes)
     told = predictor.predict([*made.prompts, "", "something else"])
     assert ((told >= 0) & (told <= 1)).all()
 
@@ -194,6 +194,33 @@ def test_constant_labels_are_predicted_and_noted(constant):
     predictor = fit(made)
     np.testing.assert_allclose(predictor.predict(made.prompts), constant)
     assert "nothing to learn" in predictor.notes[-1]
+
+
+ODD = {
+    "a model without labels": lambda made: {"quality": made.quality * [1, np.nan, 1]},
+    "labels of one model alone": lambda made: {"quality": made.quality * [1, np.nan, np.nan]},
+    "one prompt": lambda _: {"prompts": ("same",) * 120},
+    "numbers": lambda _: {"prompts": tuple(map(str, range(120)))},
+    "no words": lambda _: {"prompts": tuple("?" * n for n in range(1, 121))},
+    "one task": lambda _: {"tasks": ("a",) * 120},
+    "each row its task": lambda _: {"tasks": tuple(map(str, range(120)))},
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_labels_give_qualities_all_the_same(odd):
+    made, _ = labels(120, tasks=True)
+    found = learn(dataclasses.replace(made, **ODD[odd](made)))
+    told = found.predictor.predict(["ruby opal", "", made.prompts[0]], ["gems", None, "what"])
+    assert ((told >= 0) & (told <= 1)).all()
+    assert fit_record(found)["data"]["rows"] == len(found.table)
+
+
+def test_one_model_alone_can_be_learned():
+    made, _ = labels(300)
+    asked, gems = prompts(100, seed=7)
+    told = fit(made.columns(["smith"])).predict(asked)[:, 0]
+    assert told[~gems].mean() - told[gems].mean() > 0.5
 
 
 def test_no_label_at_all_is_an_error_that_names_the_table():
