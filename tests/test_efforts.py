@@ -17,7 +17,7 @@ ABLE = {"reasoning": True, "reasoning_efforts": ["low", "medium", "high"]}
 HARD = "Prove rigorously, step by step, that there are infinitely many primes of the form 4k + 3."
 
 
-def dials(router, **params):
+def may_serve(router, **params):
     """Each candidate's name and whether it may serve the request."""
     decision = router.explain(HARD, **params)
     return {c.target: c.rejected is None for c in decision.candidates}
@@ -53,7 +53,7 @@ def test_without_efforts_nothing_changes():
     router = Router(["openai/gpt-5.5"], keys_required=False)
     (target,) = router.targets
     assert (target.name, target.endpoint, target.effort) == ("openai/gpt-5.5",) * 2 + (None,)
-    assert dials(router, reasoning_effort="high") == {"openai/gpt-5.5": True}
+    assert may_serve(router, reasoning_effort="high") == {"openai/gpt-5.5": True}
 
 
 def test_the_effort_is_worth_its_cost_where_the_answer_is():
@@ -78,7 +78,7 @@ def test_the_effort_is_worth_its_cost_where_the_answer_is():
 def test_who_asks_for_an_effort_gets_the_nearest(asked, able):
     config = {"model": "openai/gpt-5.5", "name": "x", "efforts": ["medium", "low"]}
     router = Router([config], keys_required=False)
-    assert dials(router, reasoning_effort=asked) == {
+    assert may_serve(router, reasoning_effort=asked) == {
         f"x@{effort}": effort in able for effort in ("low", "medium")
     }
 
@@ -99,7 +99,7 @@ def test_who_asks_for_an_effort_gets_the_nearest(asked, able):
 def test_hints_name_the_target_or_one_of_its_efforts(hints, able):
     config = {"model": "openai/gpt-5.5", "name": "x", "efforts": EFFORTS}
     router = Router([config, "anthropic/claude-opus-4-8"], keys_required=False)
-    serving = {name for name, may in dials(router, hints=hints).items() if may}
+    serving = {name for name, may in may_serve(router, hints=hints).items() if may}
     if "exclude" in hints:
         serving.remove("anthropic/claude-opus-4-8")
     assert serving == {f"x@{effort}" for effort in able}
