@@ -28,6 +28,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ from llmrouter_integrations.drill.scene import simulated
 from llmrouter_integrations.drill.stage import key_of, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from llmrouter_integrations.drill.catalogue import FaultRow
 
@@ -207,9 +208,12 @@ def cases_of(names: list[str], *, both: bool) -> list[tuple[str, FaultRow, list[
 
 
 async def run(
-    bench: Bench, cases: list[tuple[str, FaultRow, list[int]]], peers: list[type[Any]]
+    bench: Bench,
+    cases: list[tuple[str, FaultRow, list[int]]],
+    peers: list[type[Any]],
+    kept: Callable[[list[dict[str, Any]]], None],
 ) -> list[dict[str, Any]]:
-    found = []
+    found: list[dict[str, Any]] = []
     for name, row, faulty in cases:
         for stream in (False, True):
             for peer in random.sample(peers, len(peers)):
@@ -223,6 +227,7 @@ async def run(
                 figures["added_p99_s"] = figures["p99_s"] - healthy.p99_s
                 found.append({"fault": name, "streamed": stream, "peer": peer.name, **figures})
                 print(".", end="", flush=True, file=sys.stderr)
+            kept(found)
     print(file=sys.stderr)
     return found
 
@@ -277,17 +282,20 @@ def main() -> None:
     # one loop for all: ChatOpenAI's cached clients do not outlive the loop they were made in
     with RemoteStage() as stage, asyncio.Runner() as loop:
         bench = Bench(stage, requests, concurrency)
-        found = loop.run(run(bench, cases_of(names, both=not arguments.smoke), peers))
+        cases = cases_of(names, both=not arguments.smoke)
+        found = loop.run(run(bench, cases, peers, partial(keep, arguments.json)))
     print(f"python {platform.python_version()}, {', '.join(versions())}")
     print(f"{requests} requests, {concurrency} at once, after a wave of {concurrency}; ", end="")
     print(f"one call may take {CALL_S:g} s. Answered correctly; calls a request; ", end="")
     print("what is added to the slowest hundredth\n")
     for streamed in (False, True):
         print("\n".join(table(found, [p.name for p in peers], streamed=streamed)), end="\n\n")
-    if arguments.json:
-        arguments.json.write_text(
-            json.dumps({"versions": list(versions()), "found": found}, indent=1)
-        )
+
+
+def keep(path: Path | None, found: list[dict[str, Any]]) -> None:
+    """Write what was found so far: an hour is long enough to be cut short."""
+    if path is not None:
+        path.write_text(json.dumps({"versions": list(versions()), "found": found}, indent=1))
 
 
 def measure_leaks(requests: int) -> None:

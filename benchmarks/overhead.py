@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import orjson
+from _imports import import_ratios
 from _stub import CHUNKS, MODEL, stub_process
 
 from llmrouter_integrations import Router, RoutingHints
@@ -438,7 +439,7 @@ def main() -> None:
             spread = f"[{figure['q1_us']:.0f}-{figure['q3_us']:.0f}]"
             print(f"  {name:<32}{figure['median_us']:>9.0f} {spread}")
     print("\nAims")
-    told = verdicts(found)
+    told = verdicts(found) | import_ratios(1 if arguments.smoke else rounds)
     told["decision over 100 candidates, 1 KB prompt, us, median (aim 150)"] = round(
         statistics.median(decision), 1
     )

@@ -22,16 +22,18 @@ from pydantic import (
     model_validator,
 )
 
+from llmrouter_integrations.budgets import BudgetConfig
 from llmrouter_integrations.errors import ConfigurationError, UnknownHintError, UnknownModelError
 from llmrouter_integrations.hints import DataPolicy, Prefer, RoutingHints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Balance", "BoundTarget", "Protocol", "RouterConfig", "TargetConfig"]
+__all__ = ["Balance", "BoundTarget", "Effort", "Protocol", "RouterConfig", "TargetConfig"]
 
 Balance = Literal["weighted", "least_busy", "fastest"]
 Protocol = Literal["openai-chat", "openai-responses", "anthropic", "gemini", "cohere", "bedrock"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 _WRITTEN_OPTIONS = frozenset({"api_version", "location", "profile", "project", "region"})
 """Options that stand in dumps and pickles; any other may be a secret."""
@@ -77,7 +79,12 @@ class TargetConfig(_Settings):
         context_window: Most tokens of prompt and answer together, and of a prompt; overrides what
             is known.
         max_output: Most tokens of an answer; overrides what is known.
-        quality: P(good answer), 0..1: one figure, or one per task; overrides what is known.
+        quality: P(good answer), 0..1: one figure, or one per task; overrides what is known. It
+            holds at the model's default effort.
+        benchmarks: Published scores in percent, such as ``{"SWE-Bench Pro": 59.1}``, by which a
+            model is placed among those known; see docs/quality.md.
+        efforts: Reasoning efforts among which the router may choose, each a candidate of its own
+            that is named ``name@effort``. None: requests are sent at the effort they ask for.
         abilities: Overrides of what it can do, such as ``{"tools": true, "input": ["text"]}``.
         max_concurrency: Most calls under way at once.
         headers: Further HTTP headers to send. Any may be a secret: dumps and pickles hold none.
@@ -102,6 +109,8 @@ class TargetConfig(_Settings):
     context_window: int | None = Field(default=None, gt=0)
     max_output: int | None = Field(default=None, gt=0)
     quality: float | dict[str, float] | None = None
+    benchmarks: dict[str, Annotated[float, Field(ge=0, le=100)]] | None = None
+    efforts: tuple[Effort, ...] | None = Field(default=None, min_length=1)
     abilities: dict[str, Any] = Field(default_factory=dict)
     max_concurrency: int | None = Field(default=None, gt=0)
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
@@ -154,6 +163,13 @@ class TargetConfig(_Settings):
             raise ValueError("must be between 0 and 1")
         return value
 
+    @field_validator("efforts")
+    @classmethod
+    def _once(cls, value: tuple[Effort, ...] | None) -> Any:
+        if value is not None and len(set(value)) < len(value):
+            raise ValueError("names an effort twice")
+        return value
+
     @field_validator("abilities")
     @classmethod
     def _able(cls, value: dict[str, Any]) -> dict[str, Any]:
@@ -169,6 +185,13 @@ class TargetConfig(_Settings):
         if not self.name:
             object.__setattr__(self, "name", self.model)
         return self
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """What its candidates are named: its name, or one with each effort."""
+        if self.efforts is None:
+            return (self.name,)
+        return tuple([f"{self.name}@{effort}" for effort in self.efforts])
 
     @property
     def provider(self) -> str:
@@ -245,6 +268,7 @@ class RouterConfig(_Settings):
             quantile of what calls of its size lately took ("p95"), or seconds. Of a stream, until
             its first content.
         hedge_share: What hedges may add to the cost of all requests that ask for them, 0..1.
+        budgets: What may be spent in an hour, a day, a month or in all; see docs/budgets.md.
         cooldown_s: First rest of a failing target, in seconds; doubles with each failed probe.
         max_cooldown_s: Longest such rest, in seconds.
         http: Which HTTP engine: "auto", "httpx" or "aiohttp"; see docs/transport.md.
@@ -264,6 +288,7 @@ class RouterConfig(_Settings):
     max_retries: int = Field(default=1, ge=0)
     hedge_after: HedgeAfter | Annotated[float, Field(ge=0, le=_DAY_S)] = "p95"
     hedge_share: float = Field(default=0.1, ge=0, le=1)
+    budgets: tuple[BudgetConfig, ...] = ()
     cooldown_s: float = Field(default=1.0, gt=0, le=_DAY_S)
     max_cooldown_s: float = Field(default=60.0, gt=0, le=_DAY_S)
     http: Literal["auto", "httpx", "aiohttp"] | None = None
@@ -284,6 +309,11 @@ class RouterConfig(_Settings):
     def _write_hints(self, value: dict[str, Any]) -> dict[str, Any]:
         return RoutingHints.of(value).as_plain()
 
+    @field_validator("budgets", mode="before")
+    @classmethod
+    def _lone_budget(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, Mapping | BudgetConfig) else value
+
     @field_validator("models")
     @classmethod
     def _not_none(cls, value: tuple[TargetConfig, ...] | None) -> Any:
@@ -298,11 +328,16 @@ class RouterConfig(_Settings):
     def _distinct(self) -> Self:
         seen: set[str] = set()
         for target in self.models or ():
-            if target.name in seen:
-                raise ValueError(
-                    f"two targets are named {target.name!r}; give one of them another `name`"
-                )
-            seen.add(target.name)
+            for name in {target.name, *target.candidates}:
+                if name in seen:
+                    raise ValueError(
+                        f"two targets are named {name!r}; give one of them another `name`"
+                    )
+                seen.add(name)
+        names = [budget.name for budget in self.budgets]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"two budgets are named {twice!r}; give one of them another `name`")
         return self
 
     @field_serializer("proxy")
@@ -482,6 +517,9 @@ def _dotted(at: Iterable[str | int]) -> str:
     return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in at).lstrip(".")
 
 
+_OWNERS: Mapping[str, type[BaseModel]] = {"models": TargetConfig, "budgets": BudgetConfig}
+
+
 def _explain(
     error: ValidationError, path: Path | None, lines: Mapping[_Path, int] | None = None
 ) -> ConfigurationError:
@@ -490,7 +528,7 @@ def _explain(
     for fault in error.errors(include_input=False, include_url=False):
         at = tuple(fault["loc"])
         message = fault["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
-        owner = TargetConfig if at[:1] == ("models",) and len(at) > 1 else RouterConfig
+        owner = _OWNERS.get(str(at[0]), RouterConfig) if len(at) > 1 else RouterConfig
         if fault["type"] == "extra_forbidden":
             near = difflib.get_close_matches(str(at[-1]), owner.model_fields, n=1)
             message = "no such setting" + (f"; did you mean {near[0]!r}?" if near else "")

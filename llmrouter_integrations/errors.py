@@ -10,6 +10,7 @@
         MissingExtraError           an optional dependency is not installed
         DatasetError                a file of labels is not as it should be
           MissingColumnError          it lacks a column
+        FittedFileError             a file of a fitted predictor cannot be read or written
       NoCandidateError            the filters left nothing; .rejected says why, for each
       AttemptError                what one call to one target came to
         RequestError                the request is at fault
@@ -44,6 +45,7 @@ What an error means for the router's next step is stated on its class (``cools``
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ __all__ = [
     "DatasetError",
     "DeadlineExceeded",
     "EmptyAnswerError",
+    "FittedFileError",
     "InvalidRequestError",
     "MalformedToolCallError",
     "MisconfiguredTargetError",
@@ -148,6 +151,10 @@ class DatasetError(ConfigurationError):
 
 class MissingColumnError(DatasetError):
     """A file of labelled prompts lacks a column; the message names those it has."""
+
+
+class FittedFileError(ConfigurationError):
+    """A file of a fitted predictor is absent, damaged, of another kind or of another version."""
 
 
 class NoCandidateError(RouterError):
@@ -452,19 +459,35 @@ class StreamInterrupted(RouterError):  # noqa: N818  (a public name fixed by the
 
 
 class BudgetExceeded(RouterError):  # noqa: N818  (a public name fixed by the design)
-    """The request would overspend a budget.
+    """The request would overspend a budget. Nothing was sent.
 
     Args:
         budget: The budget's name.
         remaining_usd: Dollars left in its present period.
         resets_at: Unix time in seconds at which the next period begins, or None if it never does.
+        needed_usd: What the request was expected to cost at the cheapest target that could serve
+            it, in dollars, where that is known.
     """
 
-    def __init__(self, budget: str, remaining_usd: float, resets_at: float | None = None) -> None:
+    def __init__(
+        self,
+        budget: str,
+        remaining_usd: float,
+        resets_at: float | None = None,
+        *,
+        needed_usd: float | None = None,
+    ) -> None:
         self.budget = budget
         self.remaining_usd = remaining_usd
         self.resets_at = resets_at
-        super().__init__(f"budget {budget!r} has ${remaining_usd:.4f} left")
+        self.needed_usd = needed_usd
+        needs = "" if needed_usd is None else f", and this request needs about ${needed_usd:.4f}"
+        until = "" if resets_at is None else f"; the next period begins at {_utc(resets_at)}"
+        super().__init__(f"budget {budget!r} has ${remaining_usd:.4f} left{needs}{until}")
+
+
+def _utc(unix_s: float) -> str:
+    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _tell(reason: str, attempts: tuple[Attempt, ...]) -> str:

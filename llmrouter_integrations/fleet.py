@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from llmrouter_integrations.config import BoundTarget, TargetConfig
+from llmrouter_integrations.dispatch.at_effort import AtEffort
 from llmrouter_integrations.dispatch.wire_backend import WireBackend
 from llmrouter_integrations.errors import (
     ConfigurationError,
     MissingKeyError,
     UnknownModelError,
 )
+from llmrouter_integrations.messages import EMPTY_MAP
 from llmrouter_integrations.routing.balance import with_replica_groups
 from llmrouter_integrations.routing.target import Target
 from llmrouter_integrations.wire import registry
 from llmrouter_integrations.wire.base import Endpoint
 from llmrouter_integrations.wire.dialects import dialect_of
+from llmrouter_integrations.wire.effort import EFFORTS, nearest_effort
 from llmrouter_integrations.wire.prefill import prefills
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from llmrouter_integrations.catalog import Catalog
-    from llmrouter_integrations.catalog.model import ModelFacts
+    from llmrouter_integrations.catalog.model import Estimate, ModelFacts
     from llmrouter_integrations.dispatch.backend import Backend
     from llmrouter_integrations.transport import Transport
     from llmrouter_integrations.wire.registry import ProviderInfo
@@ -86,8 +90,9 @@ class Fleet:
         keyless: dict[str, str] = {}
         for config in configs:
             if isinstance(config, BoundTarget):
-                targets.append(_bound(config, catalog))
-                backends[config.name] = config.backend
+                bound = _bound(config, catalog)
+                targets += _by_effort(bound, config)
+                backends.update(_backends(config.backend, config))
                 continue
             info = _provider(config)
             provider = info.id if info else config.provider
@@ -106,15 +111,18 @@ class Fleet:
                 quota_group=config.quota_group or quota_group(provider, config.base_url, key),
                 issuers=_issuers(protocol, provider, config.model_id),
                 free=bool(info and info.local),
+                estimates=_placed(config, provider, catalog),
+                today=_today(),
             )
-            targets.append(target)
+            targets += _by_effort(target, config)
             if prefills(protocol, provider, config.model_id):
-                prefilling.add(config.name)
-            backends[config.name] = WireBackend(
+                prefilling.update(config.candidates)
+            backend = WireBackend(
                 registry.codec(protocol),
                 _endpoint(config, info, target, key=key, known=facts is not None, env=env),
                 transport,
             )
+            backends.update(_backends(backend, config))
         if keyless:
             raise MissingKeyError(
                 "; ".join(f"{name}: no API key: {what}" for name, what in keyless.items())
@@ -124,7 +132,13 @@ class Fleet:
 
 def _warn_of_misspelling(config: TargetConfig, provider: str, catalog: Catalog) -> None:
     """Tell of a model that nobody knows, of which nothing is stated, but which is nearly known."""
-    stated = (config.base_url, config.quality, config.context_window, config.input_usd_per_mtok)
+    stated = (
+        config.base_url,
+        config.quality,
+        config.benchmarks,
+        config.context_window,
+        config.input_usd_per_mtok,
+    )
     if any(value is not None for value in stated):
         return
     near = difflib.get_close_matches(
@@ -204,7 +218,61 @@ def _bound(config: BoundTarget, catalog: Catalog) -> Target:
         quota_group=config.quota_group or config.account or f"{provider}#{config.name}",
         issuers=frozenset((provider, info.issuer) if info else (provider,)),
         free=bool(info and info.local),
+        estimates=_placed(config, provider, catalog),
+        today=_today(),
     )
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
+
+
+def _placed(config: TargetConfig, provider: str, catalog: Catalog) -> Mapping[str, Estimate] | None:
+    if not config.benchmarks:
+        return None
+    try:
+        return catalog.placed(provider, config.model_id, config.benchmarks)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"target {config.name!r}: {error}") from None
+
+
+def _by_effort(target: Target, config: TargetConfig) -> list[Target]:
+    """Give a target's candidates: itself, or one for each effort it may be asked at."""
+    if config.efforts is None:
+        return [target]
+    able = target.abilities
+    takes = able.reasoning_efforts or EFFORTS
+    if able.reasoning is False or not set(config.efforts) <= set(takes):
+        why = "it does not reason" if able.reasoning is False else f"it takes {', '.join(takes)}"
+        raise ConfigurationError(
+            f"target {config.name!r}: efforts {', '.join(config.efforts)}: {why}, as far as known; "
+            "if that is wrong, state `reasoning` and `reasoning_efforts` in its abilities"
+        )
+    serves: dict[str | None, set[str]] = {}
+    for asked in EFFORTS:
+        serves.setdefault(nearest_effort(asked, config.efforts), set()).add(asked)
+    return [
+        replace(
+            target,
+            name=name,
+            endpoint=target.name,
+            effort=effort,
+            serves_efforts=frozenset(serves[effort]),
+            outlooks=target.at_efforts.get(effort, target.outlooks),
+            at_efforts=EMPTY_MAP,
+            spellings=target.spellings | {f"{said}@{effort}" for said in target.spellings},
+        )
+        for name, effort in zip(config.candidates, config.efforts, strict=True)
+    ]
+
+
+def _backends(backend: Backend, config: TargetConfig) -> dict[str, Backend]:
+    if config.efforts is None:
+        return {config.name: backend}
+    return {
+        name: AtEffort(backend, effort)
+        for name, effort in zip(config.candidates, config.efforts, strict=True)
+    }
 
 
 def quota_group(provider: str, base_url: str | None, key: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from llmrouter_integrations.errors import UnknownHintError
 
@@ -42,8 +42,6 @@ TASKS: tuple[Task, ...] = get_args(Task)
 class RoutingHints:
     """What the caller said about a request. Every field is optional.
 
-    ``tags`` are kept in the decision and as yet change nothing: they are for the audit trail.
-
     Attributes:
         task: What kind of work it is; overrides what the router would infer.
         prefer: A preset of the prices of quality and of waiting.
@@ -68,6 +66,8 @@ class RoutingHints:
             :class:`~.messages.Response` and gives None where it holds, else what is wrong with
             it; or several of these. An answer that fails goes back to its model once, if a
             retry is left, and then the next model is asked. A stream is held until it has passed.
+        cascade: Whether a cheap target may be asked first where ``verify`` checks its answer and
+            that pays; or the share of bad answers that the check catches, 0..1.
         on_interrupt: What to do when a stream breaks after content has been handed on: "raise"
             ``StreamInterrupted``; "continue" a plain text on a target that can (else raise); or
             "restart" the answer, after a chunk whose ``instead_of`` holds what it replaces. With
@@ -76,7 +76,7 @@ class RoutingHints:
             higher first; 0 unless said.
         tenant: Who is billed, for budgets and audit; who waits for a busy target is served
             tenant by tenant.
-        tags: Free labels, for audit.
+        tags: Free labels, for budgets and audit.
     """
 
     task: Task | None = None
@@ -97,6 +97,7 @@ class RoutingHints:
     fallback: bool | None = None
     hedge: bool | None = None
     verify: Any = None
+    cascade: float | None = None
     on_interrupt: OnInterrupt | None = None
     priority: int | None = None
     tenant: str | None = None
@@ -268,6 +269,13 @@ def _checks(name: str, value: Any) -> tuple[Any, ...]:
     return tuple(given)
 
 
+def _power(name: str, value: Any) -> float:
+    """Read a flag, or a share: True stays, since it says no share."""
+    if isinstance(value, bool) or value in ("true", "false"):
+        return _flag(name, value)
+    return cast("float", _number(0, 1)(name, value))
+
+
 def _rank(name: str, value: Any) -> int:
     try:
         rank = int(value)
@@ -300,6 +308,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "fallback": _flag,
     "hedge": _flag,
     "verify": _checks,
+    "cascade": _power,
     "on_interrupt": _one_of(*get_args(OnInterrupt)),
     "priority": _rank,
     "tenant": _text,

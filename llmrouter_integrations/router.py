@@ -6,8 +6,10 @@ import asyncio
 import os
 import random
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
+from llmrouter_integrations.budgeting import Budgets
 from llmrouter_integrations.catalog import Catalog, bill, bill_from_rates
 from llmrouter_integrations.config import RouterConfig
 from llmrouter_integrations.dispatch.drive import Dispatcher
@@ -41,8 +43,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from llmrouter_integrations.config import TargetConfig
+    from llmrouter_integrations.dispatch.holds import Holds
     from llmrouter_integrations.hints import Prefer
     from llmrouter_integrations.messages import Chunk, Message, Request, Response
+    from llmrouter_integrations.routing.allowance import Balance
     from llmrouter_integrations.routing.decision import Decision
     from llmrouter_integrations.routing.target import Target
     from llmrouter_integrations.state.base import StateStore
@@ -125,6 +129,7 @@ class Router:
                 context_window=t.context_window,
                 max_concurrency=t.max_concurrency,
                 prefills=t.name in fleet.prefilling,
+                endpoint=t.endpoint,
             )
             for t in fleet.targets
         }
@@ -133,6 +138,9 @@ class Router:
         self._rng = random.Random()  # noqa: S311  (spreads load, guards nothing)
         self.state: StateStore = state or MemoryState(
             cooldown_s=self.config.cooldown_s, max_cooldown_s=self.config.max_cooldown_s
+        )
+        self._budgets = (
+            Budgets(self.config.budgets, self.targets, self.state) if self.config.budgets else None
         )
         self._purse = Purse(self.config.hedge_share)
         self._dispatcher = Dispatcher(
@@ -172,6 +180,7 @@ class Router:
 
         Raises:
             NoCandidateError: No target may serve this request.
+            BudgetExceeded: A budget has too little left for it. Nothing was sent.
             RequestError: The request is at fault.
             AllTargetsFailed: Every target that could serve it failed.
             DeadlineExceeded: Its total time ran out.
@@ -253,7 +262,18 @@ class Router:
             rng=self._rng,
             balance=config.balance,
             stay=None if session is None else self.state.session(session, now),
+            allowance=None if self._budgets is None else self._budgets.allowance(hints),
         )
+
+    def balances(self, hints: Hints = None) -> tuple[Balance, ...]:
+        """Say how the budgets stand that a request counts against.
+
+        Args:
+            hints: The request's: its ``tenant`` and ``tags`` are what budgets look at.
+        """
+        said = RoutingHints.of(hints).over(self._hints)
+        allowance = None if self._budgets is None else self._budgets.allowance(said)
+        return () if allowance is None else tuple(allowance.balances)
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -282,8 +302,10 @@ class Router:
             tool_names=_tools_on_offer(request) if request.tools else None,
             verify=_check(request, hints, streamed=streamed),
             strict=bool(hints.verify),
+            check_may_block=any(map(callable, hints.verify or ())),
             on_interrupt=hints.on_interrupt or "raise",
             hedge=self._hedge(decision, streamed=streamed) if hedged else None,
+            holds=None if self._budgets is None else self._holds(self._budgets, decision),
         )
 
     def _hedge(self, decision: Decision, *, streamed: bool) -> Hedge:
@@ -328,6 +350,12 @@ class Router:
             return Settlement(usage, self._cost(known, response, usage), decision)
 
         return settle
+
+    def _holds(self, budgets: Budgets, decision: Decision) -> Holds:
+        def cost_so_far(name: str, response: Response) -> float | None:
+            return self._cost(self._targets[name], response, _so_far(decision, response))
+
+        return budgets.holds(decision, cost_so_far)
 
     def _cost(self, target: Target, response: Response, usage: Usage) -> float | None:
         if usage.cost_usd is not None:
@@ -424,6 +452,16 @@ def _tools_on_offer(request: Request) -> frozenset[str] | None:
 
 def _rebuild(cls: type[Router], config: RouterConfig) -> Router:
     return cls(config=config)
+
+
+def _so_far(decision: Decision, response: Response) -> Usage:
+    """Count what had come of an answer that was left: what a provider says of it comes last."""
+    usage, estimated = response.usage, _estimated(decision, response)
+    return replace(
+        usage if usage.input_tokens else estimated,
+        output_tokens=max(usage.output_tokens, estimated.output_tokens),
+        reported=False,
+    )
 
 
 def _estimated(decision: Decision, response: Response) -> Usage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -183,10 +184,29 @@ def test_the_demo_plays_the_models_of_a_configuration(run, config):
     }
 
 
+def test_models_and_explain_say_how_sure_they_are_and_why(run, tmp_path):
+    path = tmp_path / "llmrouter.yaml"
+    path.write_text(
+        "models:\n"
+        "  - {model: openai/gpt-5.5, efforts: [low, high]}\n"
+        "  - {model: own/mine, base_url: 'http://127.0.0.1:9', benchmarks: {SWE-Bench Pro: 40}}\n"
+    )
+    _, out, _ = run("models", "--config", path, "--json")
+    told = {m["name"]: m["estimates"]["overall"] for m in json.loads(out)}
+    assert set(told) == {"openai/gpt-5.5@low", "openai/gpt-5.5@high", "own/mine"}
+    assert told["openai/gpt-5.5@high"]["error"] < told["own/mine"]["error"]
+    assert "by SWE-Bench Pro" in told["own/mine"]["source"]
+    _, out, _ = run("models", "--config", path)
+    assert "gpt-5.5@low" in out
+    assert f"{told['own/mine']['value']:.2f} ±{told['own/mine']['error']:.2f}" in out
+    _, out, _ = run("explain", "Hi", "--config", path)
+    assert re.search(r"0\.\d{3} ±0\.\d\d", out)
+
+
 def test_models_filters_sorts_and_speaks_json(run):
     _, out, _ = run("models", "--scored", "--sort", "code", "--max-input-usd", "1", "--json")
     found = json.loads(out)
-    scores = [m["measurements"][0]["quality"]["code"]["value"] for m in found]
+    scores = [m["estimates"]["code"]["value"] for m in found]
     assert scores == sorted(scores, reverse=True)
     assert len(scores) > 5
     assert all(m["rates"]["input_usd"] <= 1e-6 * 1.000001 for m in found)

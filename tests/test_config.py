@@ -204,8 +204,33 @@ def test_a_flag_is_no_figure(field):
     "field", [n for n, f in TargetConfig.model_fields.items() if "float" in str(f.annotation)]
 )
 def test_every_figure_of_a_target_is_finite(field):
+    figure = {"Puzzles": float("inf")} if field == "benchmarks" else float("inf")
     with pytest.raises(ConfigurationError, match="finite"):
-        RouterConfig.of([{"model": "openai/a", field: float("inf")}])
+        RouterConfig.of([{"model": "openai/a", field: figure}])
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"efforts": ["low", "low"]}, "efforts: names an effort twice"),
+        ({"efforts": []}, r"efforts: .*at least 1 item"),
+        ({"efforts": ["lowest"]}, r"efforts\[0\]: .*'none', 'minimal', 'low'"),
+        ({"benchmarks": {"Puzzles": 101}}, "less than or equal to 100"),
+    ],
+)
+def test_efforts_and_benchmarks_that_are_none_are_told(fields, message):
+    with pytest.raises(ConfigurationError, match=message):
+        RouterConfig.of([{"model": "openai/a", **fields}])
+
+
+def test_a_target_may_not_bear_the_name_of_anothers_effort():
+    with pytest.raises(ConfigurationError, match="two targets are named 'openai/a@low'"):
+        RouterConfig.of(
+            [
+                {"model": "openai/a", "efforts": ["low", "high"]},
+                {"model": "openai/b", "name": "openai/a@low"},
+            ]
+        )
 
 
 @pytest.mark.parametrize("said", [{"input": 5}, {"input": "text"}, {"tools": "maybe"}])

@@ -11,6 +11,7 @@ import datetime as dt
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,6 +19,9 @@ import orjson
 from llmrouter_integrations.catalog import livebench as lb
 from llmrouter_integrations.catalog import modelsdev
 from llmrouter_integrations.catalog.names import as_trained, is_chat, normal, provider_id, undated
+from llmrouter_integrations.catalog.placing import Known, scores_of
+from llmrouter_integrations.catalog.placing_fit import fit
+from llmrouter_integrations.catalog.quality import Components
 from llmrouter_integrations.catalog.rows import FORMAT
 from llmrouter_integrations.catalog.table import Catalog
 from llmrouter_integrations.errors import ConfigurationError
@@ -175,6 +179,10 @@ def build(
         else:
             not_chat.append(key)
 
+    for vendor_model, usd in _list_prices(offers).items():
+        if vendor_model in rows:
+            rows[vendor_model]["usd"] = usd
+
     sources = {
         "models.dev": {
             "url": "https://models.dev",
@@ -189,7 +197,7 @@ def build(
             "release": bench.release,
         },
     }
-    table = _table(sources, rows, offers)
+    table = _table(sources, _quality(bench, rows, modelsdev_date), rows, offers)
     listed = Catalog(table).models(deprecated=True)
     by_price = {facts.id: facts.rates.source if facts.rates else "" for facts in listed}
     return BuildReport(
@@ -211,8 +219,43 @@ def build(
     )
 
 
+def _list_prices(offers: Mapping[str, dict[str, Any]]) -> dict[str, float]:
+    """Give each vendor's model's price of a million output tokens: the median over providers."""
+    prices: dict[str, list[float]] = defaultdict(list)
+    for offer in offers.values():
+        usd = offer.get("price", {}).get("output")
+        if usd and "of" in offer:
+            prices[offer["of"]].append(usd)
+    return {model: round(median(each), 4) for model, each in prices.items()}
+
+
+def _quality(
+    bench: lb.LiveBench, rows: Mapping[str, dict[str, Any]], modelsdev_date: str
+) -> dict[str, Any]:
+    """Work out what is known of scores in general."""
+    measured = {
+        model: fmean(row["livebench"][0]["scores"].values())
+        for model, row in rows.items()
+        if "livebench" in row
+    }
+    known = {
+        model: Known(
+            # what was measured and is not in models.dev came after its snapshot
+            row.get("released") or (modelsdev_date if model in measured else None),
+            row.get("usd"),
+            scores_of((figure["name"], figure["score"]) for figure in row.get("benchmarks", ())),
+        )
+        for model, row in rows.items()
+    }
+    return {
+        "components": Components.of(bench.runs).as_row(),
+        "placing": fit(measured, known).as_row(),
+    }
+
+
 def _table(
     sources: Mapping[str, Any],
+    quality: Mapping[str, Any],
     models: Mapping[str, dict[str, Any]],
     offers: Mapping[str, dict[str, Any]],
 ) -> bytes:
@@ -223,6 +266,8 @@ def _table(
     return (
         b'{"format":%d,\n"sources":' % FORMAT
         + lines(sources)
+        + b',\n"quality":'
+        + lines(quality)
         + b',\n"models":'
         + lines(models)
         + b',\n"offers":'

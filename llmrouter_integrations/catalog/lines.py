@@ -70,3 +70,15 @@ class Lines:
             return None
         older = [name for version, name in self._lines.get(at.line, ()) if version < at.version]
         return older[-1] if older else None
+
+    def about(self, model: str) -> str | None:
+        """The ``vendor/model`` of its line whose version is nearest, if a model is among them.
+
+        None where it has no line, or is newer than all of it.
+        """
+        at = place(model)
+        line = self._lines.get(at.line) if at is not None else None
+        if at is None or line is None or at.version > line[-1][0]:
+            return None
+        major, minor = at.version
+        return min(line, key=lambda entry: (abs(entry[0][0] - major), abs(entry[0][1] - minor)))[1]

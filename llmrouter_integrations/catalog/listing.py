@@ -107,7 +107,7 @@ _FIGURES: dict[str, tuple[bool, Callable[[ModelFacts], float | str | None]]] = {
 }
 
 SORT_KEYS = (*_FIGURES, "quality", *TASKS)
-"""What a list may be sorted by: figures, the overall score, or the score at a task."""
+"""What a list may be sorted by: figures, or what is believed of a model overall or at a task."""
 
 
 def in_order(
@@ -132,7 +132,7 @@ def in_order(
 
 def _score(task: str) -> Callable[[ModelFacts], float | None]:
     def score(facts: ModelFacts) -> float | None:
-        found = facts.quality.get(task)
+        found = facts.estimates.get(task)
         return None if found is None else found.value
 
     return score

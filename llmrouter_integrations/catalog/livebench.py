@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from llmrouter_integrations.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["VENDOR_MODELS", "LiveBench", "Run", "read", "read_categories", "split_effort"]
@@ -85,12 +85,14 @@ class Run:
         scores: Category to score, 0..1.
         tokens: Category to output tokens per question; empty where no cost is published.
         usd: Category to dollars per question; empty too where every price was 0 (a free preview).
+        by_task: Category to the scores of its tasks, 0..1, in the order of the category file.
     """
 
     name: str
     scores: Mapping[str, float]
     tokens: Mapping[str, float] = field(default_factory=dict)
     usd: Mapping[str, float] = field(default_factory=dict)
+    by_task: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,16 +184,18 @@ def _run(row: _Row, cost: _Row | None, categories: Mapping[str, list[str]]) -> R
     scores: dict[str, float] = {}
     tokens: dict[str, float] = {}
     usd: dict[str, float] = {}
+    by_task: dict[str, tuple[float, ...]] = {}
     for category, tasks in categories.items():
-        scores[category] = round(_mean([row.number(task, most=100) for task in tasks]) / 100, 4)
+        by_task[category] = tuple([row.number(task, most=100) / 100 for task in tasks])
+        scores[category] = round(_mean(by_task[category]), 4)
         if cost is not None:
             tokens[category] = round(_mean([cost.number(f"out_{task}") for task in tasks]))
             each = [cost.number(task) / cost.number(f"nq_{task}", least=1) for task in tasks]
             usd[category] = round(_mean(each), 6)
-    return Run(row.name, scores, tokens, usd if any(usd.values()) else {})
+    return Run(row.name, scores, tokens, usd if any(usd.values()) else {}, by_task)
 
 
-def _mean(values: list[float]) -> float:
+def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 

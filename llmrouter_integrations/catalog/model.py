@@ -7,7 +7,7 @@ Dollars are per single token here (not per million), tokens are the provider's o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llmrouter_integrations.messages import EMPTY_MAP
 
@@ -19,13 +19,14 @@ __all__ = [
     "Abilities",
     "Benchmark",
     "Bill",
+    "Estimate",
     "Measurement",
     "ModelFacts",
     "Rates",
     "Sourced",
 ]
 
-EMPTY: Mapping[str, Sourced] = EMPTY_MAP
+EMPTY: Mapping[str, Any] = EMPTY_MAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,23 @@ class Sourced:
     """A figure, where it is from and when it was true."""
 
     value: float
+    source: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure that is inferred from others.
+
+    Attributes:
+        value: What is believed.
+        error: Its standard error: with odds of two to one the truth is no farther off.
+        source: What it was inferred from.
+        date: When that was true, ISO.
+    """
+
+    value: float
+    error: float
     source: str
     date: str
 
@@ -164,7 +182,9 @@ class Measurement:
     Attributes:
         name: The benchmark's own name for the run.
         effort: Reasoning effort it ran at; None: the model's default.
-        quality: Task to score, 0..1.
+        quality: Task to score, 0..1, as published.
+        estimates: Task to what is believed of it in the light of all its scores, 0..1, for every
+            task; see :mod:`~.quality`.
         output_tokens: Task to output tokens of one answer, reasoning included.
         usd_per_question: Task to dollars for one question, prompt included; for "tool_use" that
             is a whole agent session of many calls.
@@ -173,6 +193,7 @@ class Measurement:
     name: str
     effort: str | None
     quality: Mapping[str, Sourced]
+    estimates: Mapping[str, Estimate]
     output_tokens: Mapping[str, Sourced] = field(default_factory=dict)
     usd_per_question: Mapping[str, Sourced] = field(default_factory=dict)
 
@@ -197,6 +218,9 @@ class ModelFacts:
         abilities: What it can do.
         rates: Prices, or None where no source has one.
         measurements: LiveBench runs, the one at the strongest result first.
+        estimates: Task, and "overall", to what is believed of its quality, 0..1: by its first
+            measurement, or else by what tells of its place (:mod:`~.placing`); empty where nothing
+            does.
         benchmarks: Other published scores.
         source: Where the limits and abilities are from; names the older model where abilities
             are inferred from one.
@@ -217,6 +241,7 @@ class ModelFacts:
     abilities: Abilities = UNKNOWN_ABILITIES
     rates: Rates | None = None
     measurements: tuple[Measurement, ...] = ()
+    estimates: Mapping[str, Estimate] = field(default=EMPTY)
     benchmarks: tuple[Benchmark, ...] = field(default=(), repr=False)
     source: str = ""
     date: str = ""

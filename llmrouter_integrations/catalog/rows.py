@@ -4,44 +4,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from llmrouter_integrations.catalog.model import (
+    EMPTY,
     Abilities,
     Benchmark,
+    Estimate,
     Measurement,
     ModelFacts,
     Rates,
     Sourced,
 )
+from llmrouter_integrations.catalog.placing import LIVEBENCH, Known, Placing, overall, scores_of
+from llmrouter_integrations.catalog.quality import AGENTIC, TASK_CATEGORIES, Components, Level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["AGENTIC", "FORMAT", "TASK_CATEGORIES", "RowReader"]
+__all__ = ["FORMAT", "RowReader"]
 
-FORMAT = 1
+FORMAT = 2
 """Version of the table's form."""
-
-AGENTIC = "Agentic Coding"
-"""LiveBench's category in which one question is a whole session of many calls in a repository: its
-tokens and dollars say nothing of a single answer."""
-
-TASK_CATEGORIES: Mapping[str, tuple[str, ...]] = {
-    "code": ("Coding",),
-    "tool_use": (AGENTIC,),  # the only category in which the model works through tools
-    "math": ("Mathematics",),
-    "reasoning": ("Reasoning",),
-    "extraction": ("Data Analysis",),  # joins and reformats tables it is given
-    "classification": ("Data Analysis", "Language"),
-    "summarization": ("IF",),  # summarize, simplify and paraphrase a given article, as told
-    "qa": ("IF", "Reasoning"),
-    "creative": ("IF", "Language"),  # story generation, plots
-    "chat": ("IF", "Language"),
-    "translation": ("Language",),
-}
-"""Router task to the LiveBench categories that are nearest to it. For "vision" and "long_context"
-it has no like: they have the overall score only."""
 
 
 class RowReader:
@@ -49,13 +34,18 @@ class RowReader:
 
     Args:
         sources: The table's ``sources``.
+        quality: What is known of scores in general: the table's ``quality``.
     """
 
-    def __init__(self, sources: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self, sources: Mapping[str, Mapping[str, str]], quality: Mapping[str, Any]
+    ) -> None:
         limits, bench = sources["models.dev"], sources["livebench"]
         self.source, self.date = f"models.dev, {limits['url']}", limits["date"]
         self._bench = f"LiveBench {bench['release']}, {bench['url']}"
         self._bench_date = bench["date"]
+        self._components = Components.from_row(quality["components"])
+        self._placing = Placing.from_row(quality["placing"])
 
     def facts(
         self,
@@ -87,6 +77,16 @@ class RowReader:
         if able.reasoning is None and any(run.effort not in (None, "none") for run in measurements):
             # it was measured at a reasoning effort, so it has one
             able = replace(able, reasoning=True)
+        benchmarks = tuple([Benchmark(**figure) for figure in scores.get("benchmarks", ())])
+        if measurements:
+            estimates = measurements[0].estimates
+        else:
+            estimates = self.placed(
+                vendor_model or model,
+                released=row.get("released") or row.get("about"),
+                scores=scores,
+                rates=rates,
+            )
         return ModelFacts(
             provider=provider,
             model=model,
@@ -102,10 +102,50 @@ class RowReader:
             abilities=able,
             rates=rates,
             measurements=measurements,
-            benchmarks=tuple([Benchmark(**figure) for figure in scores.get("benchmarks", ())]),
+            estimates=estimates,
+            benchmarks=benchmarks,
             source=source,
             date=date,
         )
+
+    @property
+    def benchmarks(self) -> list[str]:
+        """Names of the benchmarks that tell of a model's place."""
+        return list(self._placing.links)
+
+    def placed(
+        self,
+        model: str,
+        *,
+        released: str | None,
+        scores: Mapping[str, Any],
+        rates: Rates | None,
+        stated: Mapping[str, float] = EMPTY,
+    ) -> Mapping[str, Estimate]:
+        """What is believed of a model by all that tells of its place; empty: nothing does.
+
+        Args:
+            model: ``vendor/model``, in any spelling.
+            released: Release date, ISO.
+            scores: The vendor's model's row: measurements, benchmarks and list price.
+            rates: Prices at its provider, which stand in where the row has none.
+            stated: Benchmark to score in percent, by the user.
+        """
+        figures = [(figure["name"], figure["score"]) for figure in scores.get("benchmarks", ())]
+        figures += [
+            (LIVEBENCH, 100 * fmean(run["scores"].values()))
+            for run in scores.get("livebench", ())[:1]
+        ]
+        usd = scores.get("usd") or (rates.output_usd * 1e6 if rates else None)
+        known = Known(released, usd, {**scores_of(figures), **stated})
+        placed = self._placing.place(model, known)
+        if placed is None:
+            return EMPTY
+        score = overall(placed.ability)
+        # an error in ability is one in score by the slope of the logistic there
+        level = Level(score - self._components.mean, (score * (1 - score)) ** 2 * placed.variance)
+        source = f"placed on {self._bench} by {placed.told_by}"
+        return self._components.estimates(level, {}, source, self._bench_date)
 
     def rates(self, row: Mapping[str, Any]) -> Rates | None:
         """The row's own price (models.dev's), or None."""
@@ -130,10 +170,17 @@ class RowReader:
 
     def measurement(self, run: Mapping[str, Any]) -> Measurement:
         """One LiveBench run, its categories told as router tasks."""
+        scores = run["scores"]
+        components = self._components
+        at = f", at effort {run['effort']}" if run["effort"] else ""
+        estimates = components.estimates(
+            components.level(scores), scores, self._bench + at, self._bench_date
+        )
         return Measurement(
             name=run["name"],
             effort=run["effort"],
-            quality=self._by_task(run["scores"], agentic=True, agentic_overall=True),
+            quality=self._by_task(scores, agentic=True, agentic_overall=True),
+            estimates=estimates,
             output_tokens=self._by_task(run.get("tokens", {})),
             usd_per_question=self._by_task(run.get("usd", {}), agentic=True),
         )
@@ -161,7 +208,7 @@ class RowReader:
             told["overall"] = mean(overall)
         for task, categories in TASK_CATEGORIES.items():
             present = [c for c in categories if c in figures and (agentic or c != AGENTIC)]
-            if len(present) == len(categories):
+            if categories and len(present) == len(categories):
                 told[task] = mean(present)
         return told
 

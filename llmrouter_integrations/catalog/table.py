@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from genai_prices.types import ModelInfo
 
-    from llmrouter_integrations.catalog.model import ModelFacts
+    from llmrouter_integrations.catalog.model import Estimate, ModelFacts
 
     Row = Mapping[str, Any]
 
@@ -64,7 +64,7 @@ class Catalog:
                 f"the catalogue's table has format {version}, not {FORMAT}: build it again"
             )
         self.sources: Mapping[str, Mapping[str, str]] = data["sources"]
-        self._reader = RowReader(self.sources)
+        self._reader = RowReader(self.sources, data["quality"])
         self._models: dict[str, Row] = data["models"]
         self._offers: dict[str, dict[str, Row]] = {}
         for key, row in data["offers"].items():
@@ -97,6 +97,38 @@ class Catalog:
     def priced_as(self, provider: str, model: str) -> str:
         """The spelling under which the price list knows a model, or ``model`` as it is."""
         return self._cached(provider, model)[1]
+
+    def placed(
+        self, provider: str, model: str, benchmarks: Mapping[str, float]
+    ) -> Mapping[str, Estimate]:
+        """What is believed of a model's quality where scores of it are stated.
+
+        Args:
+            provider: Id or alias.
+            model: Any spelling; it need not be known.
+            benchmarks: Name to score in percent; they go before what the table has of them.
+
+        Raises:
+            ConfigurationError: No such benchmark; the nearest is named.
+        """
+        known = self._reader.benchmarks
+        for name in benchmarks:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                raise ConfigurationError(
+                    f"no model is placed by a benchmark {name!r}"
+                    + (f"; did you mean {near[0]!r}?" if near else "")
+                    + f" Known are: {', '.join(known)}"
+                )
+        facts = self.find(provider, model)
+        vendor_model = facts.vendor_model if facts else self.vendor_model(model)
+        return self._reader.placed(
+            vendor_model or model,
+            released=facts.release_date if facts else None,
+            scores=self._scores(vendor_model),
+            rates=facts.rates if facts else None,
+            stated=benchmarks,
+        )
 
     def providers(self) -> list[str]:
         """Ids of the providers whose models are known, sorted."""
@@ -227,7 +259,7 @@ class Catalog:
     ) -> tuple[Row, tuple[str, str] | None]:
         """A row for what only the price list has: its window, and the rest as at the vendor."""
         said = {"name": info.name, "context": info.context_window}
-        known = {key: value for key, value in said.items() if value is not None}
+        known: dict[str, Any] = {key: value for key, value in said.items() if value is not None}
         at_vendor = self._models.get(vendor_model or "", {})
         if "in" in at_vendor:
             # whether answers are held to a schema is the host's doing, not the model's
@@ -236,6 +268,9 @@ class Catalog:
         older = self._lines.before(vendor_model or model)
         if older is None:
             return {**at_vendor, **known}, (source, date)
+        near = self._lines.about(vendor_model or model)
+        # what is newer than its line came after models.dev was read
+        known["about"] = self._models[near].get("released") if near else self._reader.date
         at_host = provider != older.partition("/")[0]
         inferred = {
             key: value
@@ -254,9 +289,9 @@ class Catalog:
         row = self._models.get(vendor_model or "", {})
         if "livebench" in row or vendor_model is None:
             return row
-        return self._models.get(
-            self._index("", self._models).get(undated(normal(vendor_model)), ""), row
-        )
+        name = self._index("", self._models).get(undated(normal(vendor_model)), "")
+        plain = self._models.get(name, {})
+        return plain if plain and ("livebench" in plain or "benchmarks" not in row) else row
 
     def _offer(self, provider: str, model: str) -> tuple[str | None, Row]:
         """The table's own spelling of a model at a provider, and its row."""

@@ -15,6 +15,7 @@ from llmrouter_integrations.cli import (
     drill,
     evaluate,
     explain,
+    fit,
     models,
 )
 
@@ -47,4 +48,5 @@ app.command("models")(models.models)
 app.command("drill")(drill.drill)
 app.command("eval")(evaluate.evaluate)
 app.command("classify")(classify.classify)
+app.command("fit")(fit.fit)
 app.add_typer(catalog.app, name="catalog")

@@ -73,6 +73,8 @@ def _show(decision: Decision, out: Console) -> None:
             _tell(place, candidate, out)
     else:
         out.print(_table(decision))
+    if decision.pace is not None:
+        out.print(str(decision.pace), highlight=False)
     if decision.flip_value_usd is not None:
         out.print(
             f"the choice flips to {decision.flip_to} "
@@ -111,5 +113,5 @@ def _row(place: int, c: Candidate) -> tuple[str, ...]:
         why = f"lost by ${c.lost_by_usd:.4g}"
     if c.note is not None:
         why = c.note if c.lost_by_usd < 0 else f"{why}; {c.note}"
-    figures = (f"{c.quality:.3f}", f"{c.cost_usd:.6f}", f"{c.latency_s:.1f}")
+    figures = (f"{c.quality:.3f} ±{c.quality_error:.2f}", f"{c.cost_usd:.6f}", f"{c.latency_s:.1f}")
     return (c.target, *figures, f"{c.utility_usd:.5f}", why)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 from rich.table import Table
 
-from llmrouter_integrations.catalog import Catalog, ModelFacts
+from llmrouter_integrations.catalog import Catalog, Estimate, ModelFacts
 from llmrouter_integrations.catalog.listing import (
     ABILITIES,
     MODALITIES,
@@ -21,6 +22,8 @@ from llmrouter_integrations.cli.options import NARROW, AsJson, Config, console, 
 from llmrouter_integrations.hints import TASKS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from llmrouter_integrations.routing.target import Target
@@ -81,7 +84,8 @@ def models(
     if as_json:
         typer.echo(orjson.dumps([_plain(facts) for facts in found], default=_sorted).decode())
         return
-    _show(found, sort if sort in TASKS else "overall", console())
+    label = attrgetter("id" if config is None else "name")
+    _show(found, sort if sort in TASKS else "overall", label, console())
 
 
 def _as_configured(target: Target, catalog: Catalog) -> ModelFacts:
@@ -89,6 +93,11 @@ def _as_configured(target: Target, catalog: Catalog) -> ModelFacts:
     known = known or ModelFacts(target.provider, target.model, target.name)
     return replace(
         known,
+        name=target.name,
+        estimates={
+            task: Estimate(outlook.quality, outlook.quality_error, outlook.quality_source, "")
+            for task, outlook in target.outlooks.items()
+        },
         context_window=target.context_window,
         max_output=target.max_output,
         abilities=target.abilities,
@@ -107,7 +116,9 @@ def _plain(facts: ModelFacts) -> dict[str, Any]:
     return {"id": facts.id, **plain}
 
 
-def _show(found: list[ModelFacts], task: str, out: Console) -> None:
+def _show(
+    found: list[ModelFacts], task: str, label: Callable[[ModelFacts], str], out: Console
+) -> None:
     columns = ["window", "answer", "$/M in", "$/M out", task, "sources"]
     if out.width < NARROW:
         columns = ["$/M in", "$/M out", task, "sources"]
@@ -119,19 +130,19 @@ def _show(found: list[ModelFacts], task: str, out: Console) -> None:
         table.add_column("can do", overflow="fold")
     notes: dict[str, int] = {}
     for facts in found:
-        rates, score = facts.rates, facts.quality.get(task)
+        rates, score = facts.rates, facts.estimates.get(task)
         sources = [", ".join(filter(None, (f"price: {rates.source}", rates.date)))] if rates else []
         if score is not None:
-            sources.append(f"score: {score.source}, {score.date}")
+            sources.append(", ".join(filter(None, (f"score: {score.source}", score.date))))
         if facts.source:
             sources.append(f"limits and abilities: {facts.source}, {facts.date}")
         cells = {
-            "model": facts.id,
+            "model": label(facts),
             "window": _tokens(facts.context_window),
             "answer": _tokens(facts.max_output),
             "$/M in": f"{rates.input_usd * 1e6:.2f}" if rates else "",
             "$/M out": f"{rates.output_usd * 1e6:.2f}" if rates else "",
-            task: f"{score.value:.3f}" if score else "",
+            task: f"{score.value:.2f} ±{score.error:.2f}" if score else "",
             "sources": ",".join(str(notes.setdefault(s, len(notes) + 1)) for s in sources),
             "can do": _can_do(facts),
         }

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, NoReturn
 
 from tenacity import RetryCallState, Retrying
 
+from llmrouter_integrations.dispatch.flights import Flights
 from llmrouter_integrations.dispatch.ledger import Ledger
 from llmrouter_integrations.dispatch.patience import (
     SHARE_WHILE_OTHERS_REMAIN,
     call_limits,
-    says_nothing,
 )
 from llmrouter_integrations.dispatch.steps import (
+    Answered,
     Bell,
     Broke,
     CallTarget,
     Continue,
     Done,
+    Failed,
     Relay,
     Repair,
     Wait,
@@ -30,17 +32,16 @@ from llmrouter_integrations.errors import (
     RejectedAnswerError,
     StreamInterrupted,
 )
-from llmrouter_integrations.state.base import Outcome
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
     from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget, Settle
-    from llmrouter_integrations.dispatch.steps import Answered, Committed, Failed
+    from llmrouter_integrations.dispatch.steps import Committed, Unjudged
     from llmrouter_integrations.errors import AttemptError, RouterError
     from llmrouter_integrations.messages import Response
-    from llmrouter_integrations.state.base import CutOff, Permit, StateStore, Ticket
+    from llmrouter_integrations.state.base import Permit, StateStore, Ticket
 
     _Resting = tuple[float, str, PlanTarget | None]
     """When a target may be asked, what it waits for, and itself if that is only a free place."""
@@ -56,22 +57,15 @@ PROBE_POLL_S = 0.2
 PLACE_POLL_S = 1.0
 """How often to look again at a target whose places are all taken, should nobody ring."""
 
+MONEY_POLL_S = 0.1
+"""How often to look whether calls under way have left something of the budget, at most."""
+
 PATIENCE_WITH_ANSWER_S = 2.0
 """How long a better answer may be waited for, where one is at hand that only lacks in something."""
 
 _WHEN = itemgetter(0)
 _RETRYING = Retrying()
 """What tenacity's wait strategies expect a call's state to belong to."""
-
-
-@dataclass(slots=True)
-class _Flight:
-    """A call under way."""
-
-    call: CallTarget
-    permit: Permit
-    began: float
-    first_token_s: float | None = None
 
 
 class Course:
@@ -83,6 +77,7 @@ class Course:
         "_bell",
         "_broken",
         "_deadline",
+        "_down",
         "_errors",
         "_flights",
         "_last",
@@ -118,13 +113,15 @@ class Course:
         self._deadline = now + plan.timeout_s
         self._ledger = Ledger(plan, settle)
         self._retries_left = settings.max_retries
-        self._flights: dict[str, _Flight] = {}
+        self._flights = Flights(plan, state, settings, self._ledger, streamed=streamed)
         self._errors: dict[str, AttemptError] = {}
         """Target name to what its last call came to: whoever is not in it is yet to be asked."""
         self._ready_at: dict[str, float] = {}
         """Target name to when it may be asked again, if it may."""
         self._barred: set[tuple[str, str]] = set()
         """Provider and model: what refused the request would do so at its other targets too."""
+        self._down: set[str] = set()
+        """Endpoints that failed, and would at another effort too."""
         self._outgrown_window = 0
         self._last: AttemptError | None = None
         self._at_hand: Response | None = None
@@ -186,15 +183,15 @@ class Course:
         if hedge is None or len(self._flights) != 1 or now >= self._deadline - LEAST_CALL_S:
             return None
         for target in self._unasked():
-            if target.name in self._flights:
+            if target.endpoint in self._flights.endpoints:
                 continue
             if (permit := self._admit(target, now)) is None:
                 continue
             cost_usd = (expect(target).cost_usd if expect else None) or 0.0
             if not hedge.pays(cost_usd):
-                self._state.release(permit)
+                self._flights.put_back(target, permit)
                 return None
-            call = next(iter(self._flights.values())).call
+            call = self._flights.first
             amend = None if isinstance(call.amend, Repair) else call.amend
             return self._take_off(target, permit, now, amend)
         return None
@@ -227,6 +224,12 @@ class Course:
             self._end(self._blamed(self._last))
         else:
             reason = self._too_dear()
+            holds = self._plan.holds
+            exceeded = holds.exceeded() if holds is not None else None
+            if exceeded is not None:
+                if not self._ledger.attempts:
+                    self._end(exceeded)
+                reason = str(exceeded)
         return self._end(
             AllTargetsFailed(self._ledger.attempts, reason, retry_after_s=self._rested_in_s(now))
         )
@@ -235,34 +238,19 @@ class Course:
 
     def answered(self, event: Answered) -> Response:
         """Take note of an answer, and say in it who gave it."""
-        flight = self._land(event.target)
-        self._lose_others(event.now)
+        flights = self._flights
+        flight = flights.land(event.target)
+        flights.lose_others(event)
+        flights.praise(flight, event)
         duration_s = event.now - flight.began
-        self._state.record(
-            flight.permit,
-            Outcome(
-                ok=True,
-                duration_s=duration_s,
-                first_token_s=flight.first_token_s,
-                input_tokens=self._plan.input_tokens,
-                output_tokens=event.response.usage.output_tokens or None,
-            ),
-            event.now,
-        )
         return self._ledger.answered(flight.call.target, event, duration_s, flight.first_token_s)
 
     def committed(self, event: Committed) -> Relay:
         """Take note of a stream's first content: this one is handed on, and no other."""
-        flight = self._land(event.target)
-        self._lose_others(event.now)
-        target = flight.call.target
-        self._flights[target.name] = flight
-        if self._plan.verify is None:  # else it was held until its end, and nobody knows
-            flight.first_token_s = event.now - flight.began
-        self._state.alive(flight.permit, event.now)
+        call = self._flights.commit(event).call
         broken = self._broken
-        replaced = broken is not None and not isinstance(flight.call.amend, Continue)
-        return Relay(target, broken.partial if replaced and broken is not None else None)
+        replaced = broken is not None and not isinstance(call.amend, Continue)
+        return Relay(call.target, broken.partial if replaced and broken is not None else None)
 
     def failed(self, event: Failed | Broke) -> None:
         """Take note of a failure.
@@ -271,12 +259,12 @@ class Course:
             StreamInterrupted: It was a committed stream that nobody else can continue.
             AttemptError: No other target can mend it.
         """
-        flight = self._land(event.target)
+        flight = self._flights.land(event.target)
         error, target = event.error, flight.call.target
         if error.target is None:
             error.target = target.name
         duration_s = event.now - flight.began
-        self._teach(flight, event, duration_s)
+        self._flights.teach(flight, event)
         self._last = error
         partial = event.partial if isinstance(event, Broke) else None
         settlement = self._ledger.failed(target, event, partial, duration_s, flight.first_token_s)
@@ -291,27 +279,34 @@ class Course:
                 self._at_hand = at_hand
         self._weigh(target, error, event.now)
 
+    def unjudged(self, event: Unjudged) -> None:
+        """Take note of an answer that is billed, and that nobody will see."""
+        flight = self._flights.land(event.target)
+        self._flights.praise(flight, event)
+        problem = f"it raised {type(event.fault).__name__}"
+        rejected = RejectedAnswerError(problem, answer=event.response)
+        failed = Failed(event.now, rejected, event.adjustments)
+        duration_s = event.now - flight.began
+        self._ledger.failed(flight.call.target, failed, None, duration_s, flight.first_token_s)
+
     def close(self) -> None:
         """Give back what is held of the state."""
-        while self._flights:
-            _, flight = self._flights.popitem()
-            self._state.release(flight.permit)
+        self._flights.leave()
         self._leave_queue()
 
     # -- inside ----------------------------------------------------------------------------------
 
     def _admit(self, target: PlanTarget, now: float) -> Permit | None:
-        if not self._affords(target):
+        if not self._flights.affords(target):
             return None
-        permit = self._state.admit(
-            target.name, target.quota_group, now, target.max_concurrency, self._ticket
-        )
-        if permit is not None and self._ticket is not None:
+        permit = self._flights.admit(target, now, self._ticket)
+        if permit is not None:
             self._leave_queue()
+        elif self._ticket is not None and self._ticket.target == target.endpoint:
+            holds = self._plan.holds
+            if holds is not None and holds.short_of(target) is not None:
+                self._leave_queue()  # a place is of no use there without the money
         return permit
-
-    def _affords(self, target: PlanTarget) -> bool:
-        return self._ledger.affords(target, [f.call.target for f in self._flights.values()])
 
     def _take_off(
         self, target: PlanTarget, permit: Permit, now: float, amend: Repair | Continue | None
@@ -325,58 +320,9 @@ class Course:
         if hedge is not None and not self._flights:
             slow_after_s = hedge.after_s(target)
         limits = call_limits(self._plan, left_s, share_s, streamed=self._streamed)
-        call = CallTarget(target, limits, amend, slow_after_s)
-        self._flights[target.name] = _Flight(call, permit, now)
+        call = CallTarget(target, limits, self._deadline, amend, slow_after_s)
+        self._flights.take_off(call, permit, now)
         return call
-
-    def _land(self, name: str) -> _Flight:
-        if name:
-            return self._flights.pop(name)
-        return self._flights.popitem()[1]
-
-    def _lose_others(self, now: float) -> None:
-        while self._flights:
-            _, lost = self._flights.popitem()
-            self._state.record(
-                lost.permit,
-                Outcome(
-                    ok=False,
-                    cut_off="first_token" if self._streamed else "end",
-                    duration_s=now - lost.began,
-                    input_tokens=self._plan.input_tokens,
-                ),
-                now,
-            )
-            self._ledger.lost(lost.call.target, now - lost.began)
-
-    def _teach(self, flight: _Flight, event: Failed | Broke, duration_s: float) -> None:
-        """Tell the state what went wrong, if that says anything of the target."""
-        error, now = event.error, event.now
-        limits, too_late = flight.call.limits, now >= self._deadline
-        if says_nothing(error, limits, self._plan, self._settings, too_late=too_late):
-            self._state.release(flight.permit)
-            return
-        self._state.record(
-            flight.permit,
-            Outcome(
-                ok=False,
-                cools=error.cools,
-                trips_after=error.trips_after,
-                retry_after_s=error.retry_after_s,
-                least_cooldown_s=error.least_cooldown_s,
-                reason=type(error).__name__,
-                duration_s=duration_s,
-                first_token_s=flight.first_token_s,
-                input_tokens=self._plan.input_tokens,
-                cut_off=self._cut_off(flight, error),
-            ),
-            now,
-        )
-
-    def _cut_off(self, flight: _Flight, error: AttemptError) -> CutOff | None:
-        if error.phase is None:
-            return None
-        return "first_token" if self._streamed and flight.first_token_s is None else "end"
 
     def _weigh(self, target: PlanTarget, error: AttemptError, now: float) -> None:
         """Work out who may still be asked after an error, and when its target may be."""
@@ -387,6 +333,8 @@ class Course:
                 self._barred.add((target.provider, target.model))
             if error.elsewhere == "bigger_window" and target.context_window is not None:
                 self._outgrown_window = max(self._outgrown_window, target.context_window)
+        if error.cools != "nothing":
+            self._down.add(target.endpoint)
         asked_before = target.name in self._errors
         self._errors[target.name] = error
         self._ready_at.pop(target.name, None)
@@ -410,12 +358,13 @@ class Course:
         return Continue(broken.partial) if self._plan.on_interrupt == "continue" else None
 
     def _others_ready_by(self, when: float, target: PlanTarget) -> bool:
+        taken = {target.endpoint, *self._flights.endpoints}
         snapshot = None
         for other in self._unasked():
-            if other is target:
+            if other.endpoint in taken:
                 continue
             snapshot = snapshot or self._state.snapshot()
-            if snapshot.cooling_until(other.name, other.quota_group) <= when:
+            if snapshot.cooling_until(other.endpoint, other.quota_group) <= when:
                 return True
         return False
 
@@ -423,7 +372,11 @@ class Course:
         errors = self._errors
         if not errors:
             return iter(self._plan.targets)
-        return (t for t in self._plan.targets if t.name not in errors and self._may_serve(t))
+        return (
+            t
+            for t in self._plan.targets
+            if t.name not in errors and t.endpoint not in self._down and self._may_serve(t)
+        )
 
     def _repeatable(self) -> Iterator[PlanTarget]:
         if not self._ready_at or self._retries_left <= 0:
@@ -442,24 +395,31 @@ class Course:
 
     def _resting(self, now: float) -> list[_Resting]:
         """Say when each target that may still be asked is ready, and what it waits for."""
-        snapshot = self._state.snapshot()
+        snapshot, holds = self._state.snapshot(), self._plan.holds
         found: list[_Resting] = []
         for target in (*self._unasked(), *self._repeatable()):
-            if not self._affords(target):
+            if not self._flights.affords(target):
                 continue
-            rested_at = snapshot.cooling_until(target.name, target.quota_group)
+            short = None if holds is None else holds.short_of(target)
+            if short is not None and not short.passing:
+                continue
+            rested_at = snapshot.cooling_until(target.endpoint, target.quota_group)
             ready_at = max(rested_at, self._ready_at.get(target.name, 0.0))
             if ready_at > now:
-                why = snapshot.reason(target.name, target.quota_group)
+                why = snapshot.reason(target.endpoint, target.quota_group)
                 if rested_at < ready_at:
                     why = type(self._errors[target.name]).__name__
                 told = f"{target.name} rests for {ready_at - now:.1f} s ({why})"
                 found.append((ready_at, told, None))
                 continue
+            if short is not None:
+                told = f"{target.name} waits for what calls leave of {short.account.budget!r}"
+                found.append((now + MONEY_POLL_S * self._rng.uniform(0.5, 1.0), told, None))
+                continue
             full = None
             poll_s, why = PROBE_POLL_S, "is being probed"
             limited = target.max_concurrency is not None
-            if limited and not snapshot.is_probed(target.name, target.quota_group):
+            if limited and not snapshot.is_probed(target.endpoint, target.quota_group):
                 poll_s, why, full = PLACE_POLL_S, "has as many calls under way as it may", target
             when = now + poll_s * self._rng.uniform(0.5, 1.0)
             found.append((when, f"{target.name} {why}", full))
@@ -472,7 +432,7 @@ class Course:
         self._leave_queue()
         bell = Bell()
         self._ticket = self._state.queue(
-            [(t.name, t.max_concurrency) for t in full if t.max_concurrency is not None],
+            list({t.endpoint: t.max_concurrency for t in full if t.max_concurrency}.items()),
             priority=self._plan.priority,
             flow=self._plan.flow,
             wake=bell.ring,
@@ -483,7 +443,7 @@ class Course:
 
     def _too_dear(self) -> str:
         """Say so if somebody could be asked but for what the request may cost."""
-        if all(map(self._affords, (*self._unasked(), *self._repeatable()))):
+        if all(map(self._flights.affords, (*self._unasked(), *self._repeatable()))):
             return ""
         return f"a further call would cost more than is left of ${self._plan.max_cost_usd:g}"
 
@@ -496,7 +456,7 @@ class Course:
         """How long it takes until the first target is ready, where none is now."""
         snapshot = self._state.snapshot()
         first = min(
-            max(snapshot.cooling_until(t.name, t.quota_group), self._ready_at.get(t.name, 0.0))
+            max(snapshot.cooling_until(t.endpoint, t.quota_group), self._ready_at.get(t.name, 0.0))
             for t in self._plan.targets
         )
         return first - now if first > now else None

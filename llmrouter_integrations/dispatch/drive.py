@@ -21,10 +21,9 @@ from llmrouter_integrations.dispatch.backend import Call
 from llmrouter_integrations.dispatch.incoming import (
     Incoming,
     amended,
-    averify,
     check_tools_on_offer,
-    verify,
 )
+from llmrouter_integrations.dispatch.judge import averify, verify
 from llmrouter_integrations.dispatch.machine import dispatch
 from llmrouter_integrations.dispatch.opened import (
     GUARD_SLACK_S,
@@ -37,9 +36,11 @@ from llmrouter_integrations.dispatch.race import Race
 from llmrouter_integrations.dispatch.steps import (
     Answered,
     CallTarget,
+    Committed,
     Done,
     Failed,
     Relay,
+    Unjudged,
     Wait,
     Woke,
 )
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dispatcher"]
 
+_Ending = Answered | Failed | Unjudged
 _DEFAULTS = DispatchSettings()
 
 
@@ -137,6 +139,8 @@ class Dispatcher:
                     if isinstance(step, CallTarget):
                         race.start(step.target.name, self._aask(request, plan, step))
                     event = await race.first(step, self._clock)
+                    if isinstance(event, Answered):
+                        event.beside = await race.close()
                 step = machine.send(event)
         finally:
             machine.close()
@@ -199,8 +203,6 @@ class Dispatcher:
             step = next(machine)
             while not isinstance(step, Done):
                 if isinstance(step, Relay):
-                    if race is not None:
-                        await race.close()
                     if step.instead_of is not None:
                         yield Chunk(instead_of=step.instead_of)
                     before = opened.pop(step.target.name)
@@ -221,6 +223,10 @@ class Dispatcher:
                             race.start(step.target.name, stream.open())
                     if race is not None:
                         event = await race.first(step, self._clock)
+                        if isinstance(event, Committed):
+                            event.beside = await race.close()
+                            for lost in [name for name in opened if name != event.target]:
+                                await opened.pop(lost).close()
                 step = machine.send(event)
             if not relayed:
                 yield chunk_of(step.response)
@@ -240,7 +246,7 @@ class Dispatcher:
 
     # -- one step ------------------------------------------------------------------------------
 
-    def _ask(self, request: Request, plan: Plan, step: CallTarget) -> Answered | Failed:
+    def _ask(self, request: Request, plan: Plan, step: CallTarget) -> _Ending:
         call = Call(amended(request, step.amend), step.limits)
         name = step.target.name
         try:
@@ -248,11 +254,15 @@ class Dispatcher:
             check_tools_on_offer(plan, response)
         except AttemptError as error:
             return Failed(self._clock(), error, call.adjustments, name)
-        if (rejected := verify(plan, response)) is not None:
+        try:
+            rejected = verify(plan, response, step.deadline - self._clock())
+        except BaseException as fault:  # noqa: BLE001  (the machine raises it)
+            return Unjudged(self._clock(), fault, response, call.adjustments, name)
+        if rejected is not None:
             return Failed(self._clock(), rejected, call.adjustments, name)
         return Answered(self._clock(), response, call.adjustments, name)
 
-    async def _aask(self, request: Request, plan: Plan, step: CallTarget) -> Answered | Failed:
+    async def _aask(self, request: Request, plan: Plan, step: CallTarget) -> _Ending:
         call = Call(amended(request, step.amend), step.limits)
         name, allowed_s = step.target.name, step.limits.total_s
         try:
@@ -265,7 +275,11 @@ class Dispatcher:
             if not guard.expired():
                 raise
             return Failed(self._clock(), cut_off(allowed_s, "total"), call.adjustments, name)
-        if (rejected := await averify(plan, response)) is not None:
+        try:
+            rejected = await averify(plan, response, step.deadline - self._clock())
+        except BaseException as fault:  # noqa: BLE001  (the machine raises it)
+            return Unjudged(self._clock(), fault, response, call.adjustments, name)
+        if rejected is not None:
             return Failed(self._clock(), rejected, call.adjustments, name)
         return Answered(self._clock(), response, call.adjustments, name)
 
@@ -275,7 +289,7 @@ class Dispatcher:
         call = Call(amended(request, step.amend), step.limits)
         chunks = self._backends[step.target.name].stream(call)
         incoming = Incoming(plan, step.amend, before.incoming if before else None)
-        return OpenedStream(step.target.name, call, chunks, incoming, plan, self._clock)
+        return OpenedStream(step, call, chunks, incoming, plan, self._clock)
 
     def _astream(
         self, request: Request, plan: Plan, step: CallTarget, before: AsyncOpenedStream | None
@@ -283,7 +297,7 @@ class Dispatcher:
         call = Call(amended(request, step.amend), step.limits)
         chunks = self._backends[step.target.name].astream(call)
         incoming = Incoming(plan, step.amend, before.incoming if before else None)
-        return AsyncOpenedStream(step.target.name, call, chunks, incoming, plan, self._clock)
+        return AsyncOpenedStream(step, call, chunks, incoming, plan, self._clock)
 
     def _pause(self, step: Wait) -> Woke:
         if step.bell is None:

@@ -1,21 +1,15 @@
-"""What has come of an answer so far, whether it holds, and what of it may be handed on."""
+"""What has come of an answer so far, and what of it may be handed on."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from dataclasses import replace
+from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 from llmrouter_integrations.accumulate import ResponseBuilder
 from llmrouter_integrations.dispatch.steps import Continue, Repair
-from llmrouter_integrations.dispatch.verify import settle_verdict
 from llmrouter_integrations.dispatch.verify_repair import repair
-from llmrouter_integrations.errors import (
-    MalformedToolCallError,
-    RejectedAnswerError,
-    TruncatedAnswerError,
-)
+from llmrouter_integrations.errors import MalformedToolCallError, TruncatedAnswerError
 from llmrouter_integrations.messages import (
     Chunk,
     Message,
@@ -30,7 +24,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.errors import AttemptError
     from llmrouter_integrations.messages import Delta, Request, Response
 
-__all__ = ["Incoming", "amended", "averify", "check_tools_on_offer", "verify"]
+__all__ = ["Incoming", "amended", "check_tools_on_offer"]
 
 
 def amended(request: Request, amend: Repair | Continue | None) -> Request:
@@ -39,7 +33,11 @@ def amended(request: Request, amend: Repair | Continue | None) -> Request:
         return request
     if isinstance(amend, Repair):
         return repair(request, amend.answer, amend.problem)
-    begun = Message("assistant", (TextPart(amend.partial.text),))
+    # without the blank at its end, which some vendors refuse and all begin with again
+    text = amend.partial.text.rstrip()
+    if not text:
+        return request
+    begun = Message("assistant", (TextPart(text),))
     return replace(request, messages=(*request.messages, begun), native={})
 
 
@@ -54,35 +52,6 @@ def check_tools_on_offer(plan: Plan, response: Response) -> None:
     for call in response.message.tool_calls:
         if call.name not in plan.tool_names:
             raise _hallucinated(call.name, response)
-
-
-def verify(plan: Plan, response: Response) -> RejectedAnswerError | None:
-    """Check an answer as its caller asked to.
-
-    Returns:
-        The error that it does not hold, not raised: what the check itself raises is its caller's,
-        and of no target.
-
-    Raises:
-        ConfigurationError: The check is a coroutine function, and this is no async call.
-    """
-    if plan.verify is None:
-        return None
-    problem = settle_verdict(plan.verify(response))
-    return None if problem is None else RejectedAnswerError(problem, answer=response)
-
-
-async def averify(plan: Plan, response: Response) -> RejectedAnswerError | None:
-    """Check an answer as its caller asked to; as :func:`verify`, and async checks too."""
-    if plan.verify is None:
-        return None
-    if plan.strict:  # a caller's own check may take its time, and may use this router
-        problem = await asyncio.to_thread(plan.verify, response)
-    else:
-        problem = plan.verify(response)
-    if inspect.isawaitable(problem):
-        problem = await problem
-    return None if problem is None else RejectedAnswerError(problem, answer=response)
 
 
 class Incoming:
@@ -212,13 +181,17 @@ class Incoming:
             if type(delta) is TextDelta:
                 text = delta.text
                 if self._blank and text:
-                    # a beginning is sent without the blank at its end, which then comes again
-                    text = text.removeprefix(self._blank)
-                    self._blank = ""
+                    text = self._without_blank(text)
                 deltas.append(replace(delta, index=at, text=text))
             elif type(delta) is not ReasoningDelta:
                 deltas.append(replace(delta, index=at + 1 + delta.index))
         return replace(chunk, deltas=tuple(deltas))
+
+    def _without_blank(self, text: str) -> str:
+        """Drop the blank that has been handed on already; it may come in pieces."""
+        again = len(commonprefix([self._blank, text]))  # noqa: RUF071  (characters, not paths)
+        self._blank = self._blank[again:] if again == len(text) else ""
+        return text[again:]
 
 
 def _calls(chunk: Chunk) -> bool:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llmrouter_integrations.dispatch.plan import Plan, PlanTarget, Settle, Settlement
-    from llmrouter_integrations.dispatch.steps import Answered, Broke, Failed
+    from llmrouter_integrations.dispatch.steps import Answered, Broke, Failed, Unjudged
     from llmrouter_integrations.messages import Response
 
 __all__ = ["Ledger"]
@@ -94,13 +94,23 @@ class Ledger:
         )
         return settlement
 
-    def lost(self, target: PlanTarget, duration_s: float) -> None:
+    def lost(
+        self, target: PlanTarget, duration_s: float, came: Answered | Unjudged | None = None
+    ) -> None:
         """Write down a call that was cancelled because another was faster.
 
         What a provider bills for it nobody tells, so it is billed as if it had been answered.
+
+        Args:
+            target: Whose.
+            duration_s: How long it took, in seconds.
+            came: Its answer, if that had come all the same.
         """
         expect = self._plan.expect
-        settlement = expect(target) if expect is not None else None
+        if came is not None:
+            settlement: Settlement | None = self._settle(target, came.response)
+        else:
+            settlement = expect(target) if expect is not None else None
         self._add(
             Attempt(
                 target.name,
@@ -108,6 +118,7 @@ class Ledger:
                 target.model,
                 "cancelled",
                 duration_s=duration_s,
+                adjustments=() if came is None else came.adjustments,
                 usage=settlement and settlement.usage,
                 cost_usd=settlement and settlement.cost_usd,
             )
@@ -143,3 +154,5 @@ class Ledger:
         self.attempts.append(attempt)
         if attempt.cost_usd is not None:
             self.spent_usd += attempt.cost_usd
+        if self._plan.holds is not None:
+            self._plan.holds.book(attempt)

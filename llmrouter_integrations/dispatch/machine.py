@@ -38,6 +38,7 @@ from llmrouter_integrations.dispatch.steps import (
     Done,
     Failed,
     Slow,
+    Unjudged,
 )
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def dispatch(
         AllTargetsFailed: Nobody is left to ask, or nobody will be ready in time.
         DeadlineExceeded: The plan's time ran out.
         StreamInterrupted: A committed stream broke.
+        BaseException: Whatever the check of an answer raised.
     """
     course = Course(
         plan, state=state, settings=settings, settle=settle, rng=rng, now=now, streamed=streamed
@@ -112,6 +114,9 @@ def dispatch(
                     if not course.in_flight:
                         break
                     event = yield _AWAIT
+                elif type(event) is Unjudged:
+                    course.unjudged(event)
+                    raise event.fault
                 else:
                     raise TypeError(f"{event} is no answer to a call")
     finally:

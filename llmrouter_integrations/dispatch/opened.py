@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING
 
-from llmrouter_integrations.dispatch.incoming import averify, verify
-from llmrouter_integrations.dispatch.steps import Answered, Broke, Committed, Failed
+from llmrouter_integrations.dispatch.judge import averify, verify
+from llmrouter_integrations.dispatch.steps import Answered, Broke, Committed, Failed, Unjudged
 from llmrouter_integrations.errors import AttemptError, TargetTimeoutError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.dispatch.backend import Call
     from llmrouter_integrations.dispatch.incoming import Incoming
     from llmrouter_integrations.dispatch.plan import Plan
+    from llmrouter_integrations.dispatch.steps import CallTarget
     from llmrouter_integrations.errors import TimeoutPhase
     from llmrouter_integrations.messages import Chunk, Response
 
@@ -26,19 +27,38 @@ GUARD_SLACK_S = 0.05
 
 
 class _Opened:
-    __slots__ = ("_call", "_clock", "_plan", "_target", "incoming")
+    __slots__ = ("_call", "_clock", "_deadline", "_plan", "_target", "incoming")
 
     def __init__(
-        self, target: str, call: Call, incoming: Incoming, plan: Plan, clock: Callable[[], float]
+        self,
+        step: CallTarget,
+        call: Call,
+        incoming: Incoming,
+        plan: Plan,
+        clock: Callable[[], float],
     ) -> None:
-        self._target = target
+        self._target = step.target.name
+        self._deadline = step.deadline
         self._call = call
         self._plan = plan
         self._clock = clock
         self.incoming = incoming
 
     def _committed(self) -> Committed:
-        return Committed(self._clock(), self._target)
+        return Committed(self._clock(), self._target, self.incoming.builder.response)
+
+    def _unjudged(self, fault: BaseException, whole: Response) -> Unjudged:
+        return Unjudged(self._clock(), fault, whole, self._call.adjustments, self._target)
+
+    def _ended(self, error: AttemptError) -> Answered | Broke | Failed:
+        """Say how a committed stream ended."""
+        incoming = self.incoming
+        if incoming.handed_on and error.leaves_answer and self._plan.on_interrupt == "raise":
+            # thoughts alone, and nobody may take over: it is what the model alone would give
+            answer = incoming.fault(error).answer
+            if answer is not None:
+                return Answered(self._clock(), answer, self._call.adjustments, self._target)
+        return self._failed(error)
 
     def _failed(self, error: AttemptError) -> Broke | Failed:
         incoming = self.incoming
@@ -53,7 +73,7 @@ class OpenedStream(_Opened):
     """One call's stream.
 
     Args:
-        target: Whose.
+        step: What was asked for.
         call: The call.
         chunks: What the backend gives.
         incoming: Collects it.
@@ -65,17 +85,17 @@ class OpenedStream(_Opened):
 
     def __init__(  # noqa: PLR0917  (made in one place, the dispatcher)
         self,
-        target: str,
+        step: CallTarget,
         call: Call,
         chunks: Iterator[Chunk],
         incoming: Incoming,
         plan: Plan,
         clock: Callable[[], float],
     ) -> None:
-        super().__init__(target, call, incoming, plan, clock)
+        super().__init__(step, call, incoming, plan, clock)
         self._chunks = chunks
 
-    def open(self) -> Committed | Failed | Broke:
+    def open(self) -> Committed | Failed | Broke | Unjudged:
         """Read until the stream can be committed to."""
         incoming = self.incoming
         whole: Response | None = None
@@ -87,8 +107,13 @@ class OpenedStream(_Opened):
                 whole = incoming.finish()
         except AttemptError as error:
             return self._failed(error)
-        if whole is not None and (rejected := verify(self._plan, whole)) is not None:
-            return self._failed(rejected)
+        if whole is not None:
+            try:
+                rejected = verify(self._plan, whole, self._deadline - self._clock())
+            except BaseException as fault:  # noqa: BLE001  (the machine raises it)
+                return self._unjudged(fault, whole)
+            if rejected is not None:
+                return self._failed(rejected)
         return self._committed()
 
     def relay(self) -> Generator[Chunk, None, Answered | Broke | Failed]:
@@ -109,7 +134,7 @@ class OpenedStream(_Opened):
             response = incoming.finish()
             yield from incoming.held
         except AttemptError as error:
-            return self._failed(error)
+            return self._ended(error)
         return Answered(self._clock(), response, self._call.adjustments, self._target)
 
     def close(self) -> None:
@@ -125,18 +150,18 @@ class AsyncOpenedStream(_Opened):
 
     def __init__(  # noqa: PLR0917  (made in one place, the dispatcher)
         self,
-        target: str,
+        step: CallTarget,
         call: Call,
         chunks: AsyncIterator[Chunk],
         incoming: Incoming,
         plan: Plan,
         clock: Callable[[], float],
     ) -> None:
-        super().__init__(target, call, incoming, plan, clock)
+        super().__init__(step, call, incoming, plan, clock)
         self._chunks = chunks
         self._end: Answered | Broke | Failed | None = None
 
-    async def open(self) -> Committed | Failed | Broke:
+    async def open(self) -> Committed | Failed | Broke | Unjudged:
         """Read until the stream can be committed to."""
         incoming, limits = self.incoming, self._call.limits
         whole: Response | None = None
@@ -156,8 +181,13 @@ class AsyncOpenedStream(_Opened):
             if not guard.expired():
                 raise
             return self._failed(cut_off(allowed_s, "total" if held else "first_token"))
-        if whole is not None and (rejected := await averify(self._plan, whole)) is not None:
-            return self._failed(rejected)
+        if whole is not None:
+            try:
+                rejected = await averify(self._plan, whole, self._deadline - self._clock())
+            except BaseException as fault:  # noqa: BLE001  (the machine raises it)
+                return self._unjudged(fault, whole)
+            if rejected is not None:
+                return self._failed(rejected)
         return self._committed()
 
     async def relay(self) -> AsyncGenerator[Chunk]:
@@ -179,7 +209,7 @@ class AsyncOpenedStream(_Opened):
             for chunk in incoming.held:
                 yield chunk
         except AttemptError as error:
-            self._end = self._failed(error)
+            self._end = self._ended(error)
             return
         self._end = Answered(self._clock(), response, self._call.adjustments, self._target)
 

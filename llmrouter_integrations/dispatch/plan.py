@@ -13,10 +13,20 @@ from llmrouter_integrations.messages import Response, Usage
 if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
+    from llmrouter_integrations.dispatch.holds import Holds
     from llmrouter_integrations.hints import OnInterrupt
     from llmrouter_integrations.routing.decision import Decision
 
-__all__ = ["DispatchSettings", "Hedge", "Plan", "PlanTarget", "Settle", "Settlement", "Verify"]
+__all__ = [
+    "DispatchSettings",
+    "Hedge",
+    "Plan",
+    "PlanTarget",
+    "Settle",
+    "Settlement",
+    "Verdict",
+    "Verify",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,8 @@ class PlanTarget:
         context_window: Most tokens of prompt and answer together, where it is known.
         max_concurrency: Most calls to it under way at once; None: any number.
         prefills: Whether it goes on with an answer whose beginning it is given.
+        endpoint: Whose health and places its calls count for: its own unless given. Targets that
+            differ only in reasoning effort have one in common.
     """
 
     name: str
@@ -40,6 +52,11 @@ class PlanTarget:
     context_window: int | None = None
     max_concurrency: int | None = None
     prefills: bool = False
+    endpoint: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.endpoint:
+            object.__setattr__(self, "endpoint", self.name)
 
 
 class Settlement(NamedTuple):
@@ -62,7 +79,9 @@ Settle = Callable[[PlanTarget, Response], Settlement]
 Expect = Callable[[PlanTarget], Settlement]
 """Estimates the settlement of a target's answer that nobody has seen."""
 
-Verify = Callable[[Response], str | Awaitable[str | None] | None]
+Verdict = str | Awaitable[str | None] | None
+
+Verify = Callable[[Response], Verdict]
 """Says what is wrong with an answer, in words for the model; None: it holds."""
 
 
@@ -102,8 +121,10 @@ class Plan:
         verify: What an answer must pass to be one. A stream is held until it has.
         strict: Whether the caller asked for that: then no other answer is handed on. Else one that
             did not pass is, where nobody gave a better one.
+        check_may_block: Whether the check runs code of the caller's, which may take its time.
         on_interrupt: What to do when a stream breaks after content was handed on.
         hedge: Whether and when to race a second target.
+        holds: Sets money aside for each call, where there are budgets.
     """
 
     targets: tuple[PlanTarget, ...]
@@ -119,8 +140,10 @@ class Plan:
     tool_names: frozenset[str] | None = None
     verify: Verify | None = None
     strict: bool = False
+    check_may_block: bool = False
     on_interrupt: OnInterrupt = "raise"
     hedge: Hedge | None = None
+    holds: Holds | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from llmrouter_integrations.dispatch.steps import CallTarget, Slow
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from llmrouter_integrations.dispatch.steps import Event, Step
+    from llmrouter_integrations.dispatch.steps import Ending, Event, Step
 
 __all__ = ["Race"]
 
@@ -21,9 +21,9 @@ class Race:
     __slots__ = ("_tasks",)
 
     def __init__(self) -> None:
-        self._tasks: dict[str, asyncio.Task[Event]] = {}
+        self._tasks: dict[str, asyncio.Task[Ending]] = {}
 
-    def start(self, target: str, call: Coroutine[None, None, Event]) -> None:
+    def start(self, target: str, call: Coroutine[None, None, Ending]) -> None:
         """Begin a call.
 
         Args:
@@ -49,14 +49,17 @@ class Race:
                 return task.result()
         return Slow(clock())
 
-    async def close(self) -> None:
-        """Cancel what is still under way, and wait until its connections are closed."""
+    async def close(self) -> tuple[Ending, ...]:
+        """Cancel what is still under way, and wait until its connections are closed.
+
+        Returns:
+            What of it had ended by itself.
+        """
         tasks = list(self._tasks.values())
         self._tasks.clear()
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        for task in tasks:
-            if not task.cancelled():
-                task.exception()  # a fault of what was no longer needed: seen, and let go
+        # a fault of what was no longer needed is seen, and let go
+        return tuple([t.result() for t in tasks if not t.cancelled() and t.exception() is None])

@@ -27,12 +27,14 @@ __all__ = [
     "Committed",
     "Continue",
     "Done",
+    "Ending",
     "Event",
     "Failed",
     "Relay",
     "Repair",
     "Slow",
     "Step",
+    "Unjudged",
     "Wait",
     "Woke",
 ]
@@ -55,19 +57,22 @@ class Continue:
 
 @dataclass(frozen=True, slots=True)
 class CallTarget:
-    """Step: call this target. Answer with Answered or Failed; a stream's first with Committed.
+    """Step: call this target. Answer with what it comes to; of a stream first with Committed.
 
     Other calls under way go on beside it.
 
     Attributes:
         target: Whom to call.
         limits: How long it may take.
+        deadline: When the whole request must be over, a check of the answer included; by the clock
+            of the events.
         amend: What is asked in place of the request itself.
         slow_after_s: Answer with Slow where nothing has come of any call by then, in seconds.
     """
 
     target: PlanTarget
     limits: Limits
+    deadline: float
     amend: Repair | Continue | None = None
     slow_after_s: float | None = None
 
@@ -127,14 +132,19 @@ class Answered:
     adjustments: tuple[Adjustment, ...] = ()
     target: str = ""
     """Whose; may be left out where only one call is under way. The same below."""
+    beside: tuple[Ending, ...] = ()
+    """What other calls had come to by then. Those of which nothing stands here were cancelled."""
 
 
 @dataclass(slots=True)
 class Committed:
-    """Event: a stream's first real content has come."""
+    """Event: a stream's first real content has come; ``so_far`` gives what has, at any time."""
 
     now: float
     target: str = ""
+    so_far: Callable[[], Response] | None = None
+    beside: tuple[Ending, ...] = ()
+    """As of :class:`Answered`."""
 
 
 @dataclass(slots=True)
@@ -159,6 +169,20 @@ class Broke:
 
 
 @dataclass(slots=True)
+class Unjudged:
+    """Event: the whole answer has come, and its check raised what is no verdict: its own fault.
+
+    Or it was cancelled. The answer is billed all the same.
+    """
+
+    now: float
+    fault: BaseException
+    response: Response
+    adjustments: tuple[Adjustment, ...] = ()
+    target: str = ""
+
+
+@dataclass(slots=True)
 class Slow:
     """Event: the time that a call said is long has passed, and nothing has come."""
 
@@ -172,7 +196,10 @@ class Woke:
     now: float
 
 
-Event = Answered | Committed | Failed | Broke | Slow | Woke
+Ending = Answered | Committed | Failed | Broke | Unjudged
+"""What a call may come to."""
+
+Event = Ending | Slow | Woke
 
 
 class Bell:

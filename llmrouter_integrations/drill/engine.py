@@ -186,7 +186,9 @@ class Drill:
             and (then != "another model" or (target.provider, target.model) not in models)
             and (then != "a larger window" or (target.context_window or window + 1) > window)
         ]
-        if row.interrupts(streamed=mode.streamed) and not (self._restarts and able):
+        # where the request's whole time is over, there is none to begin again
+        restarts = self._restarts and able and row.phase != "total"
+        if row.interrupts(streamed=mode.streamed) and not restarts:
             return ("interrupted", "whole") if able else ("interrupted", "failed")
         return ("whole",) if able else ("failed",)
 

@@ -16,6 +16,7 @@ from langchain_core.language_models import LangSmithParams, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
+from langchain_core.utils.utils import LC_ID_PREFIX
 from pydantic import Field, ValidationInfo, field_validator
 
 from llmrouter_integrations.errors import RouterError
@@ -23,7 +24,11 @@ from llmrouter_integrations.hints import EMPTY, Prefer, RoutingHints
 from llmrouter_integrations.langchain.errors import as_model_error
 from llmrouter_integrations.langchain.from_response import Form, combined, to_chunks, to_result
 from llmrouter_integrations.langchain.hints import BESIDE_THE_CHOICE, FORM, KWARG
-from llmrouter_integrations.langchain.restarts import to_restartable_chunks
+from llmrouter_integrations.langchain.restarts import (
+    ato_events,
+    to_events,
+    to_restartable_chunks,
+)
 from llmrouter_integrations.langchain.structured import Method, structured, structured_kwargs
 from llmrouter_integrations.langchain.to_request import to_request
 from llmrouter_integrations.langchain.tools import AnyTool, choice_kwarg, tools_kwarg
@@ -190,6 +195,29 @@ class RoutedChatModel(ModelWithRouter):
             as_model_error(error)
             raise
 
+    def _stream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[Any]:
+        """Answer in protocol events: LangChain's own would splice a stream that restarts."""
+        chunks = self._stream(messages, stop, **kwargs)
+        return to_events(cast("Generator[ChatGenerationChunk]", chunks), _message_id(run_manager))
+
+    def _astream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[Any]:
+        chunks = self._astream(messages, stop, **kwargs)
+        return ato_events(
+            cast("AsyncGenerator[ChatGenerationChunk]", chunks), _message_id(run_manager)
+        )
+
     # -- tools and structured output ----------------------------------------------------------
 
     def bind_tools(
@@ -345,3 +373,7 @@ def _writer(hints: RoutingHints, router: Router) -> Callable[[Chunk, Form], Any]
     """Say how the chunks of a stream are written: in a way of their own if it may begin again."""
     wanted = hints.on_interrupt or router.config.hints.get("on_interrupt")
     return to_restartable_chunks if wanted == "restart" else to_chunks
+
+
+def _message_id(run: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> str | None:
+    return None if run is None else f"{LC_ID_PREFIX}-{run.run_id}"

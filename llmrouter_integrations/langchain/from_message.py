@@ -31,6 +31,7 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     Usage,
 )
+from llmrouter_integrations.wrapping.reading import check_no_restart
 from llmrouter_integrations.wrapping.reasons import REASON_KEYS, raw_reason, reason
 
 if TYPE_CHECKING:
@@ -105,7 +106,11 @@ class StreamReader:
         """Give what a chunk adds to the answer; what is said of the whole of it comes at the end.
 
         A model that does not stream gives a whole message as its only chunk.
+
+        Raises:
+            TruncatedAnswerError: The answer begins again.
         """
+        check_no_restart(message.response_metadata)
         deltas: list[Delta] = []
         if isinstance(message, AIMessageChunk):
             self._came.append(message)

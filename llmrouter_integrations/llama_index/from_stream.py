@@ -27,6 +27,7 @@ from llmrouter_integrations.messages import (
     ToolCallDelta,
     ToolCallPart,
 )
+from llmrouter_integrations.wrapping.reading import check_no_restart
 from llmrouter_integrations.wrapping.reasons import reason
 from llmrouter_integrations.wrapping.usage import usage_of
 
@@ -76,7 +77,8 @@ class StreamReader:
         return self._about.raw is not None
 
     def read_completion(self, answer: CompletionResponse) -> tuple[Delta, ...]:
-        """Give what is new in the answer to a prompt."""
+        """Give what is new in the answer to a prompt; as :meth:`read`."""
+        check_no_restart(answer.additional_kwargs)
         self._about.note(answer)
         deltas: list[Delta] = []
         text = answer.text[len(self._text) :] if answer.delta is None else answer.delta
@@ -87,8 +89,9 @@ class StreamReader:
         """Give what is new: text, reasoning and calls as they grow.
 
         Raises:
-            AttemptError: There is an error where the answer should go on.
+            AttemptError: There is an error where the answer should go on, or it begins again.
         """
+        check_no_restart(answer.additional_kwargs)
         self._about.note(answer)
         message = self._last = answer.message
         deltas: list[Delta] = []

@@ -61,7 +61,7 @@ def with_replica_groups(targets: Iterable[Target]) -> tuple[Target, ...]:
 
 def _identity(target: Target) -> Hashable:
     expected = [(task, *outlook[:2]) for task, outlook in target.outlooks.items()]
-    return target.provider, target.model, _prices(target.rates), frozenset(expected)
+    return target.provider, target.model, target.effort, _prices(target.rates), frozenset(expected)
 
 
 def _prices(rates: Rates | None) -> Hashable:
@@ -149,18 +149,19 @@ class Balancer:
         return ordered
 
     def _business(self, scored: Scored) -> float:
-        health = self._health.get(scored.target.name)
+        health = self._health.get(scored.target.endpoint)
         return health.in_flight / scored.target.weight if health else 0.0
 
     def _load(self, scored: Scored) -> float:
         """Recent latency of an answer of this length, in seconds, times the calls under way."""
+        busy = self._health.get(scored.target.endpoint)
         health = self._health.get(scored.target.name)
-        if health is None:
+        if health is None or busy is None:
             return 0.0
         first_s, speed = health.first_token_s, health.output_tokens_per_s
         if first_s is None and speed is None:
             # somebody is finding out
-            return math.inf if health.in_flight else 0.0
+            return math.inf if busy.in_flight else 0.0
         # where only whole answers were measured, their speed has the wait in it
         latency_s = (first_s or 0.0) + self._output_tokens / (speed or ASSUMED_TOKENS_PER_S)
-        return latency_s * (health.in_flight + 1)
+        return latency_s * (busy.in_flight + 1)

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from llmrouter_integrations.config import Balance
     from llmrouter_integrations.hints import RoutingHints
     from llmrouter_integrations.messages import Attempt
+    from llmrouter_integrations.routing.cascade import Cascade
+    from llmrouter_integrations.routing.outlook import Outlook
+    from llmrouter_integrations.routing.pace import Pace
     from llmrouter_integrations.routing.stickiness import SessionCache
     from llmrouter_integrations.routing.target import Target
 
@@ -35,6 +38,7 @@ class Features:
             word in the place of what it cannot read ("image", ...).
         task_probability: How likely the task is the right one, 0..1, as the classifier is
             calibrated.
+        effort: The reasoning effort the caller asks for, if any.
     """
 
     task: str
@@ -48,10 +52,15 @@ class Features:
     native_required: bool = False
     earlier_needs: frozenset[str] = frozenset()
     task_probability: float = 1.0
+    effort: str | None = None
 
 
 class Scored(NamedTuple):
-    """A target's utility for one request, and its parts."""
+    """A target's utility for one request, and its parts.
+
+    Where money is dearer than usual (:attr:`Decision.price_of_money`), the utility is in dollars
+    as dear as that; a candidate's is in usual ones.
+    """
 
     utility_usd: float
     target: Target
@@ -65,7 +74,8 @@ class Scored(NamedTuple):
 class Candidate:
     """One target under consideration, with the parts of its utility, in dollars.
 
-    ``utility_usd = quality * value_usd - cost_usd - latency_s * price_of_waiting_usd_per_s``.
+    ``utility_usd = quality * value_usd - cost_usd * price_of_money
+    - latency_s * price_of_waiting_usd_per_s``.
 
     Attributes:
         target: The target's name.
@@ -76,6 +86,7 @@ class Candidate:
             vendor's own tool); None if it is not.
         lost_by_usd: Utility it lacks to the one tried first.
         quality: P(good answer), 0..1.
+        quality_error: Its standard error.
         quality_source: Where that figure comes from.
         cost_usd: Expected cost of this request there, in dollars.
         cost_source: Where the price comes from; an unknown one is assumed to be the dearest.
@@ -93,6 +104,7 @@ class Candidate:
     deferred: str | None = None
     lost_by_usd: float = 0.0
     quality: float = 0.0
+    quality_error: float = 0.0
     quality_source: str = ""
     cost_usd: float = 0.0
     cost_source: str = ""
@@ -134,6 +146,8 @@ class Decision:
         rejected: Target name to the reason it may not serve the request.
         balance: How replicas were to share the traffic; None where nothing was said.
         cache: What is cached of the request's session, if anything is.
+        pace: How dear money is, and why; None where no budget has to last.
+        cascade: Why the first in the plan is not the one worth most alone; None where it is.
     """
 
     __slots__ = (
@@ -141,9 +155,11 @@ class Decision:
         "_flip",
         "balance",
         "cache",
+        "cascade",
         "features",
         "hints",
         "id",
+        "pace",
         "plan",
         "policy",
         "price_of_waiting_usd_per_s",
@@ -167,6 +183,8 @@ class Decision:
         price_of_waiting_usd_per_s: float,
         balance: Balance | None = None,
         cache: SessionCache | None = None,
+        pace: Pace | None = None,
+        cascade: Cascade | None = None,
     ) -> None:
         self.id = id
         self.policy = policy
@@ -180,6 +198,8 @@ class Decision:
         self.price_of_waiting_usd_per_s = price_of_waiting_usd_per_s
         self.balance = balance
         self.cache = cache
+        self.pace = pace
+        self.cascade = cascade
         self._candidates: tuple[Candidate, ...] | None = None
         self._flip: tuple[float, str] | bool | None = False
 
@@ -204,6 +224,11 @@ class Decision:
         return next(scored for scored in self.ranked if scored.target.name == name)
 
     @property
+    def price_of_money(self) -> float:
+        """How many times every dollar of cost was counted; 1 unless a budget has to last."""
+        return self.pace.price_of_money if self.pace is not None else 1.0
+
+    @property
     def chosen(self) -> Candidate:
         """The candidate that is tried first."""
         return self.candidates[0]
@@ -212,7 +237,8 @@ class Decision:
     def flip_value_usd(self) -> float | None:
         """The value of a good answer, in dollars, at which the choice would change.
 
-        The nearest such value, as a ratio to :attr:`value_usd`; None where none would change it.
+        The nearest such value, as a ratio to :attr:`value_usd`; None where none would change it,
+        and of a cascade, which no one line describes.
         """
         flip = self._flips()
         return flip[0] if flip else None
@@ -225,7 +251,8 @@ class Decision:
 
     def _flips(self) -> tuple[float, str] | None:
         if isinstance(self._flip, bool):
-            self._flip = _flip(self) if self.policy == "utility" else None
+            utility_alone = self.policy == "utility" and self.cascade is None
+            self._flip = _flip(self) if utility_alone else None
         return self._flip
 
     def session_move(
@@ -247,8 +274,12 @@ class Decision:
 
     def _why_leave(self, origin: str, to: str, attempts: Iterable[Attempt]) -> str:
         for attempt in attempts:
-            if attempt.target == origin and attempt.error_type is not None:
+            if attempt.target != origin:
+                continue
+            if attempt.error_type is not None:
                 return f"it failed: {attempt.error_type}"
+            if attempt.outcome == "cancelled":
+                return f"{to} was faster"
         ranked = {s.target.name: s for s in self.ranked}
         holder = ranked.get(origin)
         if holder is None:
@@ -259,7 +290,7 @@ class Decision:
             return "it could not be asked at once"
         if self.policy == "ordered":
             return "it comes later in the order given"
-        gain_usd = ranked[to].utility_usd - holder.utility_usd
+        gain_usd = (ranked[to].utility_usd - holder.utility_usd) * self.price_of_money
         return f"{to} is worth ${gain_usd:.4g} more, the cache that is lost counted"
 
     def as_dict(self) -> dict[str, Any]:
@@ -277,6 +308,9 @@ class Decision:
             "plan": list(self.plan),
             "value_usd": self.value_usd,
             "price_of_waiting_usd_per_s": self.price_of_waiting_usd_per_s,
+            "price_of_money": self.price_of_money,
+            "pace": self.pace and self.pace._asdict(),
+            "cascade": self.cascade and self.cascade._asdict(),
             "flip_value_usd": self.flip_value_usd,
             "flip_to": self.flip_to,
             "session_move": move and move._asdict(),
@@ -287,7 +321,8 @@ class Decision:
 def _candidate(scored: Scored, decision: Decision) -> Candidate:
     target = scored.target
     first = decision.ranked[0]
-    cache = decision.cache
+    cache, dear = decision.cache, decision.price_of_money
+    outlook = target.outlook(decision.features.task, decision.features.effort)
     held, worth_usd, note = 0, 0.0, None
     if cache is not None and cache.tokens and target.name == cache.target:
         held, worth_usd = cache.tokens, cache.worth_usd(target)
@@ -295,22 +330,44 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
     elif _shares(scored, first, decision):
         how = (decision.balance or "weighted").replace("_", " ")
         note = f"shares the traffic with {first.target.name} ({how})"
+    lost_by = first.utility_usd - scored.utility_usd
+    if (cascade := decision.cascade) is not None:
+        note = _place_in(cascade, target.name, dear) or note
+        lost_by = max(0.0, cascade.worth_usd - scored.utility_usd) if scored is not first else 0.0
     return Candidate(
         target=target.name,
         provider=target.provider,
         model=target.model,
         deferred=scored.deferred,
-        lost_by_usd=first.utility_usd - scored.utility_usd,
+        lost_by_usd=lost_by * dear,
         quality=scored.quality,
-        quality_source=target.outlooks[decision.features.task].quality_source,
+        quality_error=_error(outlook, scored.quality, decision.features.difficulty),
+        quality_source=outlook.quality_source,
         cost_usd=scored.cost_usd,
         cost_source=_price_source(target),
         latency_s=scored.latency_s,
-        utility_usd=scored.utility_usd,
+        utility_usd=scored.utility_usd * dear,
         cached_tokens=held,
         cache_worth_usd=worth_usd,
         note=note,
     )
+
+
+def _error(outlook: Outlook, quality: float, difficulty: float) -> float:
+    """The standard error of a quality that is the outlook's to the power of 2 x difficulty."""
+    if not outlook.quality:
+        return outlook.quality_error
+    return 2 * difficulty * quality / outlook.quality * outlook.quality_error
+
+
+def _place_in(cascade: Cascade, name: str, dear: float) -> str | None:
+    if name == cascade.first:
+        return (
+            f"asked first, since its answer is checked: it passes with {cascade.passes:.0%}, else "
+            f"{cascade.then} is asked; worth ${cascade.gain_usd * dear:.4g} more than the other "
+            f"way round, if the check catches {cascade.power:.0%} of bad answers"
+        )
+    return f"asked where {cascade.first} fails the check" if name == cascade.then else None
 
 
 def _shares(scored: Scored, first: Scored, decision: Decision) -> bool:
@@ -334,8 +391,8 @@ def _price_source(target: Target) -> str:
 def _flip(decision: Decision) -> tuple[float, str] | None:
     """Find where another candidate's line ``quality * value - burden`` crosses the chosen one's."""
     first, *others = [s for s in decision.ranked if s.deferred is None] or decision.ranked
-    waiting = decision.price_of_waiting_usd_per_s
-    burden = first.cost_usd + first.latency_s * waiting
+    waiting, dear = decision.price_of_waiting_usd_per_s, decision.price_of_money
+    burden = first.cost_usd * dear + first.latency_s * waiting
     present = decision.value_usd
     above: tuple[float, str] | None = None
     below: tuple[float, str] | None = None
@@ -343,7 +400,7 @@ def _flip(decision: Decision) -> tuple[float, str] | None:
         gain = other.quality - first.quality
         if gain == 0:
             continue
-        crossing = (other.cost_usd + other.latency_s * waiting - burden) / gain
+        crossing = (other.cost_usd * dear + other.latency_s * waiting - burden) / gain
         if gain > 0 and crossing >= present and (above is None or crossing < above[0]):
             above = (crossing, other.target.name)
         if gain < 0 and 0 <= crossing <= present and (below is None or crossing > below[0]):

@@ -171,6 +171,7 @@ def read_features(request: Request, hints: RoutingHints) -> Features:
         native_required=native_required,
         earlier_needs=frozenset(earlier - needs) if earlier else frozenset(),
         task_probability=probability,
+        effort=request.reasoning_effort,
     )
 
 

@@ -143,7 +143,9 @@ class Wishes:
         self._hints = hints
         self._pin = _Names.of((hints.pin,)) if hints.pin is not None else None
         # one target may bear the name of a model that others serve too
-        self._pin_is_name = hints.pin is not None and any(t.name == hints.pin for t in targets)
+        self._pin_is_name = hints.pin is not None and any(
+            hints.pin in (t.name, t.endpoint) for t in targets
+        )
         self._models = _Names.of(hints.models or ())
         self._exclude = _Names.of(hints.exclude or ())
         self._providers = {provider_id(name) for name in hints.providers or ()}
@@ -158,7 +160,9 @@ class Wishes:
         """Say why the caller will not have a target, or None if it will do."""
         hints = self._hints
         if self._pin is not None and not (
-            target.name == hints.pin if self._pin_is_name else self._pin.mean(target)
+            hints.pin in (target.name, target.endpoint)
+            if self._pin_is_name
+            else self._pin.mean(target)
         ):
             return f"another target is pinned ({hints.pin})"
         if hints.models is not None and not self._models.mean(target):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llmrouter_integrations.errors import ContextOverflowError, NoCandidateError
 from llmrouter_integrations.routing.balance import TIE_USD, Balancer
+from llmrouter_integrations.routing.cascade import power_of, put_first
 from llmrouter_integrations.routing.decision import Decision
 from llmrouter_integrations.routing.features import read_features
 from llmrouter_integrations.routing.filters import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.config import Balance
     from llmrouter_integrations.hints import Prefer, RoutingHints
     from llmrouter_integrations.messages import Request
+    from llmrouter_integrations.routing.allowance import Allowance
     from llmrouter_integrations.routing.decision import Features, Scored
     from llmrouter_integrations.routing.target import Target
     from llmrouter_integrations.state.base import Snapshot, Stay
@@ -49,6 +51,7 @@ def decide(
     rng: random.Random,
     balance: Balance | None = None,
     stay: Stay | None = None,
+    allowance: Allowance | None = None,
 ) -> Decision:
     """Choose the targets for a request, best first.
 
@@ -65,8 +68,10 @@ def decide(
         balance: How replicas share the traffic; see :mod:`~.routing.balance`. None: by weight
             under "utility", not at all under "ordered".
         stay: Where the prompt of the request's session is cached, if anywhere.
+        allowance: What may be spent, where there are budgets.
 
     Raises:
+        BudgetExceeded: Nothing is left that a budget has enough for.
         ContextOverflowError: The prompt fits no target that is otherwise fit.
         NoCandidateError: Nothing is left; ``.rejected`` says why, for each target.
         UnknownHintError: What is to be excluded is not configured; see :class:`Wishes`.
@@ -77,6 +82,9 @@ def decide(
     if value is None or (hints.prefer is not None and hints.value_usd is None):
         value = prices.value_usd
     waiting = prices.waiting_usd_per_s
+    # in dollars as dear as they are now, all else is worth less: one score serves them all
+    dear = 1.0 if allowance is None else allowance.price_of_money
+    dear_value, dear_waiting = value / dear, waiting / dear
 
     ready: list[Scored] = []
     lacking: list[Scored] = []
@@ -92,11 +100,14 @@ def decide(
     demands = Demands(features)
     unmet, native = demands.unmet, features.native_tools
     wishes = Wishes(hints, targets) if is_choosy(hints) else None
+    effort = features.effort
     bounded = hints.max_cost_usd is not None or hints.min_quality is not None
     for target in targets:
         reason = unmet(target) or (wishes.refuse(target) if wishes else None)
+        if effort is not None and reason is None:
+            reason = _other_effort(target, effort)
         if reason is None:
-            scored = score(target, value, waiting)
+            scored = score(target, dear_value, dear_waiting)
             reason = _too_poor(scored, hints) if bounded else None
             if reason is None:
                 if any_news and (rest := _rests(target, snapshot, now)):
@@ -109,6 +120,8 @@ def decide(
         rejected[target.name] = reason
     if not ready and not lacking and not resting:
         raise _nothing_left(rejected, features)
+    if allowance is not None:
+        allowance.sift((ready, lacking, resting), rejected)
     share: Callable[[Balancer, list[Scored]], None] | None = None
     if policy == "utility":
         ready.sort(key=_BY_UTILITY, reverse=True)
@@ -129,9 +142,17 @@ def decide(
             holder=cache.target if cache is not None and cache.tokens else None,
         )
         share(balancer, ready)
+    cascade = None
+    if (
+        hints.cascade
+        and policy == "utility"
+        and len(ready) > 1
+        and (power := power_of(hints, request))
+    ):
+        cascade = put_first(ready, power, dear_value, dear_waiting, hints.max_cost_usd)
     if len(resting) > 1:
         resting.sort(
-            key=lambda s: (snapshot.cooling_until(s.target.name, s.target.quota_group), -s[0])
+            key=lambda s: (snapshot.cooling_until(s.target.endpoint, s.target.quota_group), -s[0])
         )
     ranked = [*ready, *lacking, *resting]
     if hints.pin is not None and len(ranked) > 1:
@@ -152,6 +173,8 @@ def decide(
         price_of_waiting_usd_per_s=waiting,
         balance=balance,
         cache=cache,
+        pace=None if allowance is None else allowance.pace,
+        cascade=cascade,
     )
 
 
@@ -167,12 +190,19 @@ def _too_poor(scored: Scored, hints: RoutingHints) -> str | None:
     return None
 
 
+def _other_effort(target: Target, asked: str) -> str | None:
+    """Say whether the caller asks for an effort that another candidate stands for."""
+    if target.serves_efforts is None or asked in target.serves_efforts:
+        return None
+    return f"another effort of {target.endpoint} is nearer to the {asked} asked for"
+
+
 def _rests(target: Target, snapshot: Snapshot, now: float) -> str | None:
-    until = snapshot.cooling_until(target.name, target.quota_group)
+    until = snapshot.cooling_until(target.endpoint, target.quota_group)
     if until > now:
         return f"resting for {until - now:.1f} s more"
     if target.max_concurrency is not None:
-        health = snapshot.targets.get(target.name)
+        health = snapshot.targets.get(target.endpoint)
         if health is not None and health.in_flight >= target.max_concurrency:
             return f"{health.in_flight} calls under way, its limit"
     return None

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from llmrouter_integrations.routing.decision import Scored
-from llmrouter_integrations.routing.target import DEFAULT_EFFORT, EFFORT_SHARE, FREE
+from llmrouter_integrations.routing.target import FREE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ _new = tuple.__new__
 class Scorer:
     """Scores targets for one request; what all targets share is worked out once."""
 
-    __slots__ = ("_assumed", "_features", "_hard", "_health", "_reasons", "_targets")
+    __slots__ = ("_assumed", "_effort", "_features", "_hard", "_health", "_reasons", "_targets")
 
     def __init__(
         self,
@@ -58,8 +58,8 @@ class Scorer:
         self._hard = 2.0 * features.difficulty
         # Reasoning grows faster than difficulty: models think for seconds about small talk and
         # for minutes about an olympiad's problem. Cubic is judgement.
-        effort = EFFORT_SHARE.get(request.reasoning_effort or DEFAULT_EFFORT, 1.0)
-        self._reasons = effort * min(1.0, features.difficulty / HARDEST) ** 3
+        self._reasons = min(1.0, features.difficulty / HARDEST) ** 3
+        self._effort = request.reasoning_effort
         self._assumed: Rates | None = None
 
     def __call__(self, target: Target, value: float, waiting: float) -> Scored:
@@ -71,7 +71,10 @@ class Scorer:
             waiting: What a second of waiting costs, in dollars.
         """
         features = self._features
-        best, reasoning, _ = target.outlooks[features.task]
+        outlooks = target.outlooks
+        if self._effort is not None:
+            outlooks = target.at_efforts.get(self._effort, outlooks)
+        best, reasoning, _, _ = outlooks[features.task]
         output = features.output_tokens + reasoning * self._reasons
         if features.max_tokens is not None and output > features.max_tokens:
             output = features.max_tokens

@@ -3,59 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from llmrouter_integrations.catalog.model import UNKNOWN_ABILITIES, Abilities, Rates
 from llmrouter_integrations.catalog.names import provider_id
 from llmrouter_integrations.errors import ConfigurationError
-from llmrouter_integrations.hints import TASKS
+from llmrouter_integrations.messages import EMPTY_MAP
+from llmrouter_integrations.routing.outlook import STATED, Outlook, Outlooks
 from llmrouter_integrations.routing.prompt_caches import PROMPT_CACHES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
-    from llmrouter_integrations.catalog.model import Measurement, ModelFacts
+    from llmrouter_integrations.catalog.model import Estimate, ModelFacts
     from llmrouter_integrations.config import TargetConfig
 
-__all__ = ["PRIOR_QUALITY", "Outlook", "Target"]
+__all__ = ["FREE", "Target"]
 
-PRIOR_QUALITY = 0.5
-"""P(good answer) of a model that nothing is known of: below every model LiveBench lists, so that
-an unknown model is chosen for its price or because the user said what it is good for."""
-
-VISIBLE_TOKENS = 300
-"""Of the output tokens LiveBench counts for a question, about this many are the visible answer,
-and what is above is reasoning: the median over tasks of grok-build-0.1, the one model of its
-2026-06-25 table that hardly reasons."""
-
-UNMEASURED_REASONING_TOKENS = 11_000
-"""What a reasoning model is taken to spend on a LiveBench question where nobody measured it: the
-lower quartile of the listed models (12,440 in Reasoning, 10,928 in Mathematics, 10,840 in IF)."""
-
-EFFORT_SHARE = {
-    "none": 0.0,
-    "minimal": 0.1,
-    "low": 0.25,
-    "medium": 0.5,
-    "high": 0.8,
-    "xhigh": 1.0,
-    "max": 1.0,
-}
-"""Reasoning spent at an effort, as a share of what the highest spends. Vendors publish no figures;
-OpenAI's and Anthropic's effort charts show roughly these proportions."""
-DEFAULT_EFFORT = "medium"
-
-
-STATED = "stated in the configuration"
 FREE = Rates.per_mtok(0.0, 0.0, source="local: no charge", date="")
-
-
-class Outlook(NamedTuple):
-    """What a target may be expected to do at one task."""
-
-    quality: float
-    reasoning_tokens: float
-    quality_source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +43,13 @@ class Target:
         lacks: Abilities it is known not to have, in the words of :attr:`Features.needs`.
         rates: Prices; None: none is known.
         price_is_stated: Whether they are the user's own, which outweigh any list at the bill.
-        outlooks: Task to what may be expected there.
+        outlooks: Task to what may be expected there, at its effort or else the model's default.
+        at_efforts: Effort to the same, for requests that ask for one; empty where it makes no
+            difference, or is not theirs to choose.
+        effort: The reasoning effort it stands for; None: whatever the request says.
+        serves_efforts: Which efforts a request may ask for to have this one; None: any.
+        endpoint: The name of the configured target. Those that differ only in effort share it:
+            where one is down or full, so are the others.
         reasons: Whether it reasons before it answers.
         max_concurrency: Most calls under way at once.
         charges_cache_writes: Whether its provider charges more for tokens it writes to its cache.
@@ -110,6 +82,14 @@ class Target:
     max_concurrency: int | None = None
     charges_cache_writes: bool = False
     replica_group: str | None = None
+    at_efforts: Mapping[str, Mapping[str, Outlook]] = EMPTY_MAP
+    effort: str | None = None
+    serves_efforts: frozenset[str] | None = None
+    endpoint: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.endpoint:
+            object.__setattr__(self, "endpoint", self.name)
 
     @classmethod
     def build(
@@ -121,6 +101,8 @@ class Target:
         quota_group: str,
         issuers: frozenset[str] = frozenset(),
         free: bool = False,
+        estimates: Mapping[str, Estimate] | None = None,
+        today: date | None = None,
     ) -> Target:
         """Put together what the user stated and, for the rest, what the catalogue knows.
 
@@ -131,6 +113,8 @@ class Target:
             quota_group: Its quota group's name.
             issuers: Those whose own tools it can use.
             free: Whether calls cost nothing (a local server) unless the user states a price.
+            estimates: What is believed of its quality, where that is not what ``facts`` say.
+            today: The date by which the errors of old figures have grown; None: by nothing.
 
         Raises:
             ConfigurationError: An ability is overridden that does not exist, or a price is stated
@@ -140,12 +124,15 @@ class Target:
         known = (facts.rates if facts else None) or (FREE if free else None)
         stated = _stated_rates(config, known)
         rates = stated or known
+        reasons = bool(abilities.reasoning)
+        outlooks = Outlooks(config, facts, reasons=reasons, estimates=estimates, today=today)
         return cls(
             name=config.name,
             provider=provider,
             model=config.model_id,
             quota_group=quota_group,
-            outlooks=_outlooks(config, facts, abilities),
+            outlooks=outlooks.at(None),
+            at_efforts=outlooks.at_each(),
             spellings=frozenset(
                 spelling.casefold()
                 for spelling in (
@@ -168,7 +155,7 @@ class Target:
             lacks=_lacks(abilities),
             rates=rates,
             price_is_stated=stated is not None,
-            reasons=bool(abilities.reasoning),
+            reasons=reasons,
             max_concurrency=config.max_concurrency,
             charges_cache_writes=(
                 rates is not None
@@ -176,6 +163,10 @@ class Target:
                 and provider in PROMPT_CACHES
             ),
         )
+
+    def outlook(self, task: str, effort: str | None = None) -> Outlook:
+        """What may be expected at a task where a request asks for an effort."""
+        return self.at_efforts.get(effort or "", self.outlooks)[task]
 
 
 def _abilities(config: TargetConfig, facts: ModelFacts | None) -> Abilities:
@@ -238,37 +229,3 @@ def _overlaid(known: Rates, stated: Mapping[str, Any]) -> Rates:
     }
     above = tuple([(tokens, _overlaid(rates, stated)) for tokens, rates in known.above])
     return replace(known, **{**cached, **stated, "above": above})
-
-
-def _outlooks(
-    config: TargetConfig, facts: ModelFacts | None, abilities: Abilities
-) -> dict[str, Outlook]:
-    measured = facts.measurements[0] if facts and facts.measurements else None
-    unmeasured = UNMEASURED_REASONING_TOKENS if abilities.reasoning else 0.0
-    outlooks: dict[str, Outlook] = {}
-    for task in TASKS:
-        quality, source = _quality(config, measured, task)
-        tokens = unmeasured
-        if measured is not None:
-            # LiveBench has no like of some tasks, and its tool_use is a session of many calls:
-            # there the model's overall figure stands in
-            spent = None if task == "tool_use" else measured.output_tokens.get(task)
-            spent = spent or measured.output_tokens.get("overall")
-            if spent is not None:
-                tokens = max(0.0, spent.value - VISIBLE_TOKENS)
-                tokens /= EFFORT_SHARE.get(measured.effort or DEFAULT_EFFORT, 1.0) or 1.0
-        outlooks[task] = Outlook(quality, tokens, source)
-    return outlooks
-
-
-def _quality(config: TargetConfig, measured: Measurement | None, task: str) -> tuple[float, str]:
-    stated = config.quality
-    if isinstance(stated, float | int):
-        return float(stated), STATED
-    if stated is not None and (task in stated or "overall" in stated):
-        return stated.get(task, stated.get("overall", PRIOR_QUALITY)), STATED
-    if measured is not None:
-        score = measured.quality.get(task) or measured.quality.get("overall")
-        if score is not None:
-            return score.value, f"{score.source}, {score.date}"
-    return PRIOR_QUALITY, "unknown model: prior"

@@ -1,7 +1,7 @@
 """The contract of a state store: what must be remembered between requests, and by whom.
 
 Times are seconds of one clock that the caller passes in; a store never reads a clock of its own.
-Keys are target names and quota group names.
+Keys are target names and quota group names. Only money is kept by the calendar, in Unix time.
 
 A store keeps a circuit breaker for each target and each quota group. Enough failures open it:
 nothing is sent until its cooldown is over. Then it is half open: exactly one call, the probe,
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEALTHY",
+    "Account",
     "CutOff",
     "Health",
     "Latency",
     "Outcome",
     "Permit",
+    "Reservation",
+    "Shortage",
     "Snapshot",
     "StateStore",
     "Stay",
@@ -125,6 +128,8 @@ class Outcome:
             was faster: a stream's first token, or the end of the answer. Then ``duration_s`` is
             only the least it would have taken. With ``cools="nothing"`` such a call says nothing
             of the target's health.
+        timed_as: The name under which its times are kept, where that is not the target's: calls
+            at different reasoning efforts are of one health and of different speeds.
     """
 
     ok: bool
@@ -138,6 +143,7 @@ class Outcome:
     output_tokens: int | None = None
     input_tokens: int | None = None
     cut_off: CutOff | None = None
+    timed_as: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -199,6 +205,43 @@ class Stay:
     target: str
     cached_tokens: int
     until: float
+
+
+class Account(NamedTuple):
+    """Where the spend of one budget in one of its periods is counted.
+
+    Attributes:
+        key: Its name; that of the next period is another.
+        budget: The budget's name, for people.
+        limit_usd: Most that may be spent from it, in dollars.
+        expires_at: Unix time at which its period is over, in seconds; from then on nobody asks.
+    """
+
+    key: str
+    budget: str
+    limit_usd: float
+    expires_at: float
+
+
+class Reservation(NamedTuple):
+    """Money set aside for one call, in each of the accounts of these keys."""
+
+    keys: tuple[str, ...]
+    held_usd: float
+
+
+class Shortage(NamedTuple):
+    """Why no money could be set aside.
+
+    Attributes:
+        account: Where it was short.
+        spent_usd: What is spent from it by now, in dollars.
+        passing: Whether it would have been enough but for what is held for calls under way.
+    """
+
+    account: Account
+    spent_usd: float
+    passing: bool
 
 
 class StateStore(Protocol):
@@ -291,7 +334,8 @@ class StateStore(Protocol):
     def latency(self, target: str, input_tokens: int) -> Latency | None:
         """How long prompts of about this size take at a target; None before about ten calls.
 
-        Where too few calls of this size were seen, those of the nearest size stand in.
+        ``target`` may be a name of :attr:`Outcome.timed_as`, too. Where too few calls of this size
+        were seen, those of the nearest size stand in.
         """
         ...
 
@@ -301,4 +345,40 @@ class StateStore(Protocol):
 
     def stay(self, key: str, stay: Stay) -> None:
         """Remember where a session's prompt cache is from now on."""
+        ...
+
+    def spent_usd(self, accounts: Sequence[Account]) -> Sequence[float]:
+        """What was spent from each account, in dollars; what is only held is not in it."""
+        ...
+
+    def reserve(
+        self, accounts: Sequence[Account], usd: float, hold_usd: float, now: float
+    ) -> Reservation | Shortage:
+        """Set money aside for a call in all of the accounts, or in none, in one step.
+
+        Of a call that is alone at an account the expected cost must fit. While others are under way
+        there, what each of them may come to must, so that many at one time do not overspend
+        together what each of them alone would not. A call that costs nothing always fits.
+
+        Args:
+            accounts: Those that the call counts against.
+            usd: What it is expected to cost, in dollars.
+            hold_usd: What it may come to, in dollars; at least ``usd``.
+            now: Unix time, in seconds: the only clock that periods and processes share.
+
+        Returns:
+            A reservation, which must be booked exactly once; or why there is none.
+        """
+        ...
+
+    def book(self, reservation: Reservation, usd: float) -> None:
+        """Take what a call cost from the accounts, also beyond a limit, and hold no more for it.
+
+        It counts in the period in which it was reserved. Called from anywhere, the garbage
+        collector included: it never waits.
+
+        Args:
+            reservation: What was set aside.
+            usd: What the call cost, in dollars; 0 where it was not made.
+        """
         ...

@@ -13,11 +13,19 @@ from llmrouter_integrations.state.breaker import Breaker
 from llmrouter_integrations.state.latency import Pace
 from llmrouter_integrations.state.places import Places
 from llmrouter_integrations.state.sessions import Sessions
+from llmrouter_integrations.state.spend import Spend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmrouter_integrations.state.base import Latency, Outcome, Stay
+    from llmrouter_integrations.state.base import (
+        Account,
+        Latency,
+        Outcome,
+        Reservation,
+        Shortage,
+        Stay,
+    )
     from llmrouter_integrations.state.places import Line
 
 __all__ = ["MemoryState"]
@@ -79,6 +87,7 @@ class MemoryState:
         self._changed_groups: set[Breaker] = set()
         self._last = Snapshot()
         self._sessions = Sessions()
+        self._spend = Spend()
 
     # -- health -------------------------------------------------------------------------------
 
@@ -157,7 +166,7 @@ class MemoryState:
             mine, shared = self._of(permit)
             mine.line.taken -= 1
             if outcome.ok or outcome.cut_off is not None:
-                mine.pace.measured(outcome)
+                self._timed(outcome.timed_as, mine, shared).pace.measured(outcome)
             if outcome.ok or (outcome.cools == "nothing" and outcome.cut_off is None):
                 mine.breaker.succeeded(permit.target_epoch, now)
                 shared.succeeded(permit.group_epoch, now)
@@ -223,6 +232,22 @@ class MemoryState:
         """Remember where a session's prompt cache is from now on."""
         self._sessions.put(key, stay)
 
+    # -- money --------------------------------------------------------------------------------
+
+    def spent_usd(self, accounts: Sequence[Account]) -> Sequence[float]:
+        """What was spent from each account, in dollars; what is only held is not in it."""
+        return self._spend.spent_usd(accounts)
+
+    def reserve(
+        self, accounts: Sequence[Account], usd: float, hold_usd: float, now: float
+    ) -> Reservation | Shortage:
+        """Set money aside for a call in all of the accounts, or in none."""
+        return self._spend.reserve(accounts, usd, hold_usd, now)
+
+    def book(self, reservation: Reservation, usd: float) -> None:
+        """Take what a call cost from the accounts, and hold no more for it."""
+        self._spend.book(reservation, usd)
+
     # -- inside: under the lock ---------------------------------------------------------------
 
     def _of(self, permit: Permit) -> tuple[_Target, Breaker]:
@@ -230,6 +255,16 @@ class MemoryState:
         self._changed_targets.add(mine)
         self._changed_groups.add(shared)
         return mine, shared
+
+    def _timed(self, name: str | None, mine: _Target, group: Breaker) -> _Target:
+        """Where a call's times are kept."""
+        if name is None or name == mine.name:
+            return mine
+        timed = self._targets.get(name)
+        if timed is None:
+            timed = self._targets[name] = _Target(name, group, self._places.line(name))
+        self._changed_targets.add(timed)
+        return timed
 
     def _serve_neighbours(self, mine: _Target, shared: Breaker, now: float = math.inf) -> None:
         """See to the lines for which a place, or one of these breakers, may have changed."""

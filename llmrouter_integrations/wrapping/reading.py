@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from llmrouter_integrations.account import RESTARTED
 from llmrouter_integrations.errors import TargetTimeoutError, TruncatedAnswerError
 from llmrouter_integrations.messages import (
     Chunk,
@@ -16,11 +17,29 @@ from llmrouter_integrations.messages import (
 from llmrouter_integrations.wire.checks import check_end, finished
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from llmrouter_integrations.messages import Delta, Response
     from llmrouter_integrations.transport import Limits
     from llmrouter_integrations.wire.base import Endpoint
 
-__all__ = ["Ending", "Reading"]
+__all__ = ["Ending", "Reading", "check_no_restart"]
+
+
+def check_no_restart(metadata: Container[str]) -> None:
+    """Check that a piece of a stream does not say that the answer begins again.
+
+    A model of somebody's own may ask a routed one, whose mark of a restart then comes through it.
+    Here that is a stream that broke: what becomes of it, the request at hand says.
+
+    Args:
+        metadata: The piece's.
+
+    Raises:
+        TruncatedAnswerError: It does.
+    """
+    if RESTARTED in metadata:
+        raise TruncatedAnswerError("the answer broke off within the model, which began another")
 
 
 class Ending:

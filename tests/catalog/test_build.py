@@ -202,12 +202,12 @@ def test_dates_must_be_dates(sources):
 # -- the committed table ------------------------------------------------------------------------
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def committed():
     return resources.files("llmrouter_integrations.catalog").joinpath("models.json").read_bytes()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def rebuilt(snapshots, committed):
     said = orjson.loads(committed)["sources"]
     return build(

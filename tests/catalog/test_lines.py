@@ -3,6 +3,8 @@ import pytest
 
 from llmrouter_integrations.catalog import Catalog
 from llmrouter_integrations.catalog.lines import Lines, place
+from llmrouter_integrations.catalog.placing import Placing, overall
+from tests.catalog.made_tables import PLACING, QUALITY
 
 RUN = {"name": "run", "effort": None, "scores": {"Coding": 0.5}}
 ABLE = {
@@ -32,7 +34,8 @@ SOURCES = {
 
 
 def table(models):
-    return Catalog(orjson.dumps({"format": 1, "sources": SOURCES, "models": models, "offers": {}}))
+    data = {"format": 2, "sources": SOURCES, "quality": QUALITY, "models": models, "offers": {}}
+    return Catalog(orjson.dumps(data))
 
 
 @pytest.mark.parametrize(
@@ -166,3 +169,31 @@ def test_filters_by_ability_find_the_newest_models():
         "google/gemini-3.7-flash",
         "openai/gpt-5.6-sol",
     } <= {facts.id for facts in found}
+
+
+@pytest.mark.parametrize(
+    ("model", "near"),
+    [
+        ("openai/gpt-5.3", "openai/gpt-5.2"),
+        ("gpt-5-4-2026-03-05", "openai/gpt-5.5"),
+        ("gpt-4.5", "openai/gpt-4.1"),
+        ("gpt-5.6", None),
+        ("claude-opus-4", None),
+        ("nameless", None),
+    ],
+)
+def test_when_a_model_came_is_told_by_the_nearest_of_its_line(model, near):
+    lines = Lines({f"openai/gpt-{version}": ABLE for version in ("4.1", "5", "5.2", "5.5")})
+    assert lines.about(model) == near
+
+
+@pytest.mark.parametrize(
+    ("model", "released"), [("gpt-5.4", "2026-04-23"), ("gpt-5.6-sol", "2026-07-02")]
+)
+def test_what_has_no_date_is_placed_by_its_lines(model, released):
+    rows = {"openai/gpt-5.2": ABLE, "openai/gpt-5.5": OLD | {"livebench": []}}
+    facts = table(rows).find("openai", model)
+    assert facts.release_date is None
+    usd = facts.rates.output_usd * 1e6
+    expected = overall(Placing.from_row(PLACING).foretold(released, usd)[0])
+    assert facts.estimates["overall"].value == pytest.approx(expected)

@@ -90,6 +90,7 @@ class Actor:
     machine: Any
     began: float
     retries: int
+    turn_s: float
     step: Any = None
     wakes_at: float = 0.0
     slow_at: float | None = None
@@ -128,15 +129,23 @@ class Actor:
             name, flight = min(self.flights.items(), key=lambda pair: pair[1][0])
             if self.slow_at is not None and self.slow_at < flight[0]:
                 self.slow_at, event = None, Slow(now)
-            elif isinstance(flight[2], AttemptError):
-                del self.flights[name]
-                event = Failed(now, flight[2], (), name)
-            elif self.streamed:
-                event = Committed(now, name)
             else:
-                del self.flights[name]
-                event = Answered(now, flight[2], (), name)
+                event = self.came_to(name, now)
+                if not isinstance(event, Failed):
+                    others = [n for n, f in self.flights.items() if f[0] <= now + self.turn_s]
+                    event.beside = tuple([self.came_to(n, now) for n in others if n != name])
         self.go_on(lambda: self.machine.send(event), now)
+
+    def came_to(self, name: str, now: float) -> Any:
+        """The first that is heard of a call: a stream goes on after it."""
+        flight = self.flights[name]
+        if isinstance(flight[2], AttemptError):
+            del self.flights[name]
+            return Failed(now, flight[2], (), name)
+        if self.streamed:
+            return Committed(now, name)
+        del self.flights[name]
+        return Answered(now, flight[2], (), name)
 
     def go_on(self, advance: Any, now: float) -> None:
         try:
@@ -237,6 +246,7 @@ requests = st.lists(
             "on_interrupt": st.sampled_from(["raise", "raise", "continue", "restart"]),
             "priority": st.integers(-1, 1),
             "checked": st.booleans(),
+            "turn_s": st.sampled_from([0.0, 0.0, 5.0]),
         }
     ),
     min_size=1,
@@ -265,7 +275,8 @@ def begin(request: Any, plan_targets: Any, retries: int, state: Watchful) -> Act
         now=began,
         streamed=request["streamed"],
     )
-    return Actor(plan, request["streamed"], iter(request["script"]), machine, began, retries)
+    script, streamed = iter(request["script"]), request["streamed"]
+    return Actor(plan, streamed, script, machine, began, retries, request["turn_s"])
 
 
 @given(requests=requests, plan_targets=targets, retries=st.integers(0, 3))

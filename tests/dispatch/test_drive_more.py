@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmrouter_integrations.dispatch.plan import Hedge
+from llmrouter_integrations.dispatch.plan import Hedge, Settlement
 from llmrouter_integrations.errors import (
     AllTargetsFailed,
     ConfigurationError,
@@ -31,6 +31,7 @@ from llmrouter_integrations.messages import (
     TextPart,
     ToolCallDelta,
     ToolCallPart,
+    Usage,
 )
 from llmrouter_integrations.state.base import Outcome
 from tests.dispatch.test_drive import (
@@ -118,7 +119,37 @@ def test_it_may_break_twice(get: Callable[[Bench], Any]) -> None:
     assert response.text == "The answer is 42"  # the blank that both have stands once
     assert "".join(chunk.text for chunk in chunks[:-1]) == response.text
     (asked,) = bench.backends["c"].calls
-    assert asked.request.messages[-1].text == "The answer "
+    assert asked.request.messages[-1].text == "The answer"
+
+
+@STREAMS
+@pytest.mark.parametrize(
+    ("begun", "pieces", "whole"),
+    [
+        ("a ", [" ", "b"], "a b"),
+        ("a  ", [" ", " ", "b"], "a  b"),
+        ("a \n", [" ", "\nb"], "a \nb"),
+        ("a \n", [" \n", "\nb"], "a \n\nb"),
+        ("a  ", [" b"], "a  b"),  # what was handed on stays
+        ("a ", ["b"], "a b"),
+        ("a\n", [" b"], "a\n b"),
+        ("a\n", ["b", "\n", "c"], "a\nb\nc"),
+        ("a", [" ", "b"], "a b"),
+        ("\n", ["\n", "b"], "\nb"),
+    ],
+)
+def test_a_blank_at_the_seam_stands_once(
+    get: Callable[[Bench], Any], begun: str, pieces: list[str], whole: str
+) -> None:
+    bench = bench_of([[ID, text(begun), CUT]], [[*map(text, pieces), END]], on_interrupt="continue")
+    bench.plan = replace(
+        bench.plan, targets=tuple(replace(t, prefills=True) for t in bench.plan.targets)
+    )
+    chunks, response = get(bench)
+    assert "".join(chunk.text for chunk in chunks[:-1]) == response.text == whole
+    (asked,) = bench.backends["b"].calls
+    told = [m.text for m in asked.request.messages[1:]]
+    assert told == ([begun.rstrip()] if begun.strip() else [])
 
 
 @STREAMS
@@ -344,6 +375,25 @@ def test_a_stream_that_was_empty_leaves_what_came(get: Callable[[Bench], Any]) -
     assert (response.id, response.finish_reason) == ("1", "stop")
 
 
+THOUGHTS = [ID, Chunk((ReasoningDelta("hm", 0),)), EmptyAnswerError("nothing in it")]
+
+
+@STREAMS
+def test_thoughts_alone_are_the_answer_once_handed_on(get: Callable[[Bench], Any]) -> None:
+    chunks, response = get(bench_of([THOUGHTS], [ANSWER]))
+    assert (response.text, response.message.reasoning) == ("", "hm")
+    assert response.finish_reason == "stop"
+    assert [a.outcome for a in response.attempts] == ["ok"]
+    assert sum(c.has_content for c in chunks) == 1
+
+
+@STREAMS
+def test_thoughts_alone_are_begun_again_where_that_was_asked(get: Callable[[Bench], Any]) -> None:
+    chunks, response = get(bench_of([THOUGHTS], [ANSWER], on_interrupt="restart"))
+    assert response.text == "42"
+    assert any(c.instead_of is not None for c in chunks)
+
+
 @WAYS
 def test_a_malformed_call_is_never_handed_on(get: Callable[[Bench], Any]) -> None:
     bench = bench_of([[MalformedToolCallError("not JSON")]])
@@ -544,3 +594,83 @@ async def test_a_cancelled_wait_leaves_the_line() -> None:
         await task
     bench.state.release(permit)
     assert bench.state.admit("a", "g-a", time.monotonic(), 1) is not None
+
+
+# -- what comes in the same turn of the loop -------------------------------------------------------
+
+
+class Together(Scripted):
+    """Shows what it has to show when it is told to: at once with all that are told so."""
+
+    now: asyncio.Event
+
+    async def acomplete(self, call: Call) -> Response:
+        await self.now.wait()
+        return self.complete(call)
+
+    async def astream(self, call: Call) -> AsyncIterator[Chunk]:
+        self.open_streams += 1
+        try:
+            await self.now.wait()
+            for item in self._begin(call):
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+                await asyncio.sleep(0)
+        finally:
+            self.open_streams -= 1
+
+
+def together(*scripts: Any) -> Bench:
+    bench = racing(*[Together(script) for script in scripts], after_s=0.01)
+    go = asyncio.Event()
+    for backend in bench.backends.values():
+        backend.now = go  # type: ignore[attr-defined]  # they are all Together
+    estimated = Settlement(Usage(100, 100, reported=False), 7.0)
+    bench.plan = replace(bench.plan, expect=lambda target: estimated)
+    return bench
+
+
+async def let_go(bench: Bench) -> None:
+    await asyncio.sleep(0.05)
+    bench.backends["a"].now.set()  # type: ignore[attr-defined]  # as above
+
+
+async def test_an_answer_that_comes_at_once_with_another_is_billed_as_what_it_is() -> None:
+    bench = together([ANSWER], [ANSWER])
+    response, _ = await asyncio.gather(
+        bench.dispatcher.acomplete(bench_request(), bench.plan, bench.settle), let_go(bench)
+    )
+    lost, won = response.attempts
+    assert (lost.outcome, won.outcome) == ("cancelled", "ok")
+    assert (lost.usage, lost.cost_usd) == (USAGE, 0.5)
+    assert len(lost.adjustments) == 1
+    assert sorted(name for name, _ in bench.settled) == ["a", "b"]
+    assert response.spent_usd == 1.0
+    bench.nothing_held()
+
+
+async def test_an_error_that_comes_at_once_with_an_answer_is_told_and_learnt() -> None:
+    failed, answered = [ServerError("x")], ANSWER
+    for scripts, name in (([failed], [answered]), "a"), (([answered], [failed]), "b"):
+        bench = together(*scripts)
+        response, _ = await asyncio.gather(
+            bench.dispatcher.acomplete(bench_request(), bench.plan, bench.settle), let_go(bench)
+        )
+        assert response.text == "42"
+        first = response.attempts[0]
+        assert (first.target, first.outcome) == (name, "error")
+        assert bench.state.snapshot().targets[name].failures == 1
+        bench.nothing_held()
+
+
+async def test_of_two_streams_that_begin_at_once_one_is_closed_before_the_other_goes_on() -> None:
+    bench = together([ANSWER], [ANSWER])
+    chunks = bench.dispatcher.astream(bench_request(), bench.plan, bench.settle)
+    first, _ = await asyncio.gather(anext(chunks), let_go(bench))
+    assert first == ID
+    assert sum(backend.open_streams for backend in bench.backends.values()) == 1
+    rest = [chunk async for chunk in chunks]
+    assert rest[:-1] == ANSWER[1:]
+    assert [a.outcome for a in rest[-1].response.attempts] == ["cancelled", "ok"]
+    bench.nothing_held()

@@ -43,6 +43,13 @@ def test_with_restarts_a_stream_that_breaks_is_answered_too(name, scene_of):
             assert set(result.outcomes) == outcomes
 
 
+def test_where_the_time_is_over_nothing_begins_again(scene_of):
+    drill = small(scene_of(kind="time"), restarts=True)
+    for result in drill.run(chosen(["total-timeout"]), MODES[3:]):
+        assert result.passed, (result.mode, result.complaints)
+        assert "interrupted" in result.outcomes
+
+
 def test_what_a_result_counts(scene_of):
     (row,) = chosen(["overloaded"])
     (result,) = small(scene_of()).run([row], MODES[:1])

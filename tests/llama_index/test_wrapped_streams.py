@@ -24,6 +24,7 @@ from llmrouter_integrations.accumulate import ResponseBuilder
 from llmrouter_integrations.dispatch.backend import Call
 from llmrouter_integrations.llama_index import RoutedLLM, as_target
 from llmrouter_integrations.llama_index.from_chat import read_answer
+from llmrouter_integrations.llama_index.from_response import to_completion
 from llmrouter_integrations.llama_index.from_stream import StreamReader
 from llmrouter_integrations.messages import (
     Message,
@@ -286,6 +287,15 @@ def test_an_error_in_place_of_an_answer_is_one(raw, kind):
         StreamReader(AT, "acme").read(piece(raw=raw))
     with pytest.raises(kind):
         read_answer(piece(raw=raw), AT, "acme")
+
+
+def test_an_answer_that_begins_again_has_broken_off():
+    mark = piece(beside={"llmrouter_restarted": 4})
+    with pytest.raises(errors.TruncatedAnswerError):
+        read([piece(text("Half"), delta="Half"), mark, piece(text("All"), delta="All")])
+    reader = StreamReader(AT, "acme")
+    with pytest.raises(errors.TruncatedAnswerError):
+        reader.read_completion(to_completion(mark))
 
 
 def test_log_probabilities_from_wherever_they_are():

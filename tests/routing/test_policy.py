@@ -23,8 +23,9 @@ from llmrouter_integrations.messages import (
     TextPart,
     Tool,
 )
+from llmrouter_integrations.routing.outlook import PRIOR_QUALITY
 from llmrouter_integrations.routing.policy import decide
-from llmrouter_integrations.routing.target import PRIOR_QUALITY, Target
+from llmrouter_integrations.routing.target import Target
 from llmrouter_integrations.state.base import Health, Snapshot
 
 HEALTHY = Snapshot()

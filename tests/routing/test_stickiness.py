@@ -241,8 +241,11 @@ def test_who_holds_nothing_has_no_precedence(tokens):
 
 GOOD = target("good", "groq", quality=0.99)
 A, B = target("a"), target("b", "groq", quality=0.79)
+C = target("c", "mistral", quality=0.5)
 FAILED = Attempt("a", "openai", "a", "error", "RateLimitedError: slow down", "RateLimitedError")
 ANSWERED = Attempt("b", "groq", "b", "ok")
+OUTRUN = Attempt("a", "openai", "a", "cancelled")
+BUSY = "it could not be asked at once"
 
 
 @pytest.mark.parametrize(
@@ -253,7 +256,9 @@ ANSWERED = Attempt("b", "groq", "b", "ok")
         (choose([A, B], None), "b", (), None),
         (choose([A, B], at("b", 0)), "a", (), None),
         (choose([A, B], at("a")), "b", (FAILED, ANSWERED), "it failed: RateLimitedError"),
-        (choose([A, B], at("a")), "b", (ANSWERED,), "it could not be asked at once"),
+        (choose([A, B], at("a")), "b", (ANSWERED,), BUSY),
+        (choose([A, B], at("a")), "b", (OUTRUN, ANSWERED), "b was faster"),
+        (choose([A, B, C], at("a")), "b", (replace(OUTRUN, target="c"), ANSWERED), BUSY),
         (
             choose([A, B], at("a"), snapshot=Snapshot({"a": Health(cooling_until=112.0)})),
             "b",

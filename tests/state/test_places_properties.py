@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 OK = Outcome(ok=True, duration_s=1.0)
 OVERLOADED = Outcome(ok=False, cools="target", reason="OverloadedError")
+BROKE_OFF = Outcome(ok=False, cools="target", reason="TruncatedAnswerError", first_token_s=0.1)
 RATE = Outcome(ok=False, cools="quota_group", reason="RateLimitedError")
 
 LIMITS = {"a": 1, "b": 2, "c": 1}
@@ -159,7 +160,10 @@ class PlacesMachine(RuleBasedStateMachine):
         w.status = "left" if w.status in {"waiting", "kept"} else w.status
         self.note_wakes()
 
-    @rule(permit=consumes(permits), outcome=st.sampled_from([OK, OK, OVERLOADED, RATE, None]))
+    @rule(
+        permit=consumes(permits),
+        outcome=st.sampled_from([OK, OK, OVERLOADED, BROKE_OFF, RATE, None]),
+    )
     def end(self, permit: Permit, outcome: Outcome | None) -> None:
         self.out.remove(permit)
         self.taken[permit.target] -= 1
