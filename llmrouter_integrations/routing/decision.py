@@ -354,8 +354,9 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
     error = _error(outlook, scored.quality, decision.features.difficulty)
     source = outlook.quality_source
     if (judge := decision.judge) is not None:
+        # the evidence's also holds how far users differ from benchmarks, which the table's leaves out
         found = judge.error(target)
-        error = error if found is None else found
+        error = error if found is None else min(error, found)
         source = judge.source(target, source)
     held, worth_usd, note = 0, 0.0, None
     if cache is not None and cache.tokens and target.name == cache.target:

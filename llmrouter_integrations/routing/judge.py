@@ -65,14 +65,14 @@ class Expectations:
     Args:
         targets: The router's.
         evidence: Gives what scores taught, as it is now.
-        fade: Gives how much of a tally still counts: of its time, and the present one.
+        fade: Gives how much of a tally still counts at an age, in seconds.
         clock: Unix time, in seconds.
         predictor: A fitted predictor.
     """
 
     def __init__(
         self,
-        targets: Iterable[Target],
+        targets: Sequence[Target],
         evidence: Callable[[], Evidence],
         *,
         fade: Callable[[float], float],
@@ -85,23 +85,39 @@ class Expectations:
         self._predictor = predictor
         self.foretold = {} if predictor is None else _named(targets, predictor.models)
         self._worked_out: dict[str, tuple[Mapping[str, Tally], float, dict[str, Belief]]] = {}
+        self._targets = {target.name: target for target in targets}
+        self._shifts: dict[str, tuple[Evidence, float, dict[str, float]]] = {}
 
     def over(self, request: Request, features: Features) -> Judge | None:
         """Give what corrects the qualities of one request; None where nothing does."""
         evidence = self._evidence()
         doubt = 1.0 - getattr(features, "task_probability", 1.0)
-        if not evidence and not self.foretold and doubt < 1.0 - SURE:
-            return None
+        if doubt < 1.0 - SURE:
+            if not evidence and not self.foretold:
+                return None
+            doubt = 0.0
         prediction = None
         if self._predictor is not None and self.foretold:
             task = features.task if doubt <= 1.0 - _TASK_KNOWN else None
             prediction = self._predictor.predict_one(asked_text(request), task)
         return Judge(self, features, doubt, prediction, evidence)
 
+    def shifts(self, evidence: Evidence, task: str) -> Mapping[str, float]:
+        """Target to what scores add to its P(good answer) at a task."""
+        known = self._shifts.get(task)
+        # `is`: evidence that changed is another object
+        if known is None or known[0] is not evidence or known[1] < self._clock():
+            found = {
+                name: self.believed(target, evidence[name], task).shift
+                for name, target in self._targets.items()
+                if name in evidence
+            }
+            known = self._shifts[task] = (evidence, self._clock() + LOOKED_AT_AGAIN_S, found)
+        return known[2]
+
     def believed(self, target: Target, tallies: Mapping[str, Tally], task: str) -> Belief:
         """Give what is believed of a target at a task."""
         known = self._worked_out.get(target.name)
-        # `is`: evidence that changed is another object
         if known is None or known[0] is not tallies or known[1] < self._clock():
             now = self._clock()
             fading = {name: self._fade(now - tally.at) for name, tally in tallies.items()}
@@ -124,6 +140,7 @@ class Judge:
         "_hard",
         "_predicted",
         "_set",
+        "_shifts",
     )
 
     def __init__(
@@ -142,6 +159,7 @@ class Judge:
         self._familiar = 0.0 if prediction is None else prediction.familiar
         self._foretold = of.foretold
         self._evidence = evidence
+        self._shifts = of.shifts(evidence, features.task) if evidence else {}
         self._before: dict[str, float] = {}
 
     def __call__(self, scored: Scored, value: float) -> Scored:
@@ -161,12 +179,13 @@ class Judge:
             model = self._foretold.get(target.name)
             if model is not None:
                 quality += self._familiar * (self._predicted[model] - quality)
-        if self._evidence:
-            tallies = self._evidence.get(target.name)
-            if tallies is not None:
+        if self._shifts:
+            shift = self._shifts.get(target.name)
+            if shift is not None:
                 self._before[target.name] = quality
-                quality += self._set.believed(target, tallies, self._features.task).shift
-                quality = min(1.0, max(0.0, quality))
+                quality += shift
+                if not 0.0 <= quality <= 1.0:
+                    quality = 1.0 if quality > 1.0 else 0.0
         utility += (quality - table) * value
         return _new(Scored, (utility, target, quality, cost, latency, deferred))
 
@@ -189,7 +208,7 @@ class Judge:
             table: Where the table's figure does.
         """
         told = [table]
-        if self._doubt >= 1.0 - SURE:
+        if self._doubt:
             told.append(f"the task is sure by {1.0 - self._doubt:.0%}, else its overall level")
         if target.name in self._foretold:
             told.append(f"a fitted predictor by {self._familiar:.0%}")
