@@ -32,6 +32,7 @@ from llmrouter_integrations.evaluation.evaluate import (
     cross_validate,
     hold_out,
 )
+from llmrouter_integrations.evaluation.fit import fit
 from llmrouter_integrations.evaluation.html import figure_text
 from llmrouter_integrations.evaluation.record import as_record, figures_of
 from llmrouter_integrations.evaluation.traffic import COST_SHARES, Traffic, run
@@ -85,6 +86,10 @@ def main() -> None:
         (
             "LiveBench's table as traffic, half of the tasks to learn and half to judge",
             livebench,
+        ),
+        (
+            "Time of a fitted prediction of 9 models, prompts of 1 KB, CPU microseconds",
+            fitted_time,
         ),
         (
             "Time of a decision over 100 candidates, prompts of 1 KB, CPU microseconds",
@@ -221,6 +226,22 @@ def decision_time(bench: Bench) -> list[Row]:
     return [
         Row("p50", Figure(float(p50), None, None), "< 300", bool(p50 < 300), {}),
         Row("p99", Figure(float(p99), None, None), "< 2500", bool(p99 < 2500), {}),
+    ]
+
+
+def fitted_time(bench: Bench) -> list[Row]:
+    table = bench.table(LLMROUTER)
+    predictor = fit(table.rows(np.arange(0, len(table), 3)), seed=bench.options.seed)
+    prompts = ["\n".join(table.prompts[n : n + 40])[:1000] for n in range(0, len(table) - 40, 40)]
+    microseconds = []
+    for n in range(300 if bench.smoke else 5000):
+        began = time.thread_time()
+        predictor.predict_one(prompts[n % len(prompts)])
+        microseconds.append(1e6 * (time.thread_time() - began))
+    p50, p99 = np.quantile(microseconds[100:], [0.5, 0.99])
+    return [
+        Row("p50", Figure(float(p50), None, None), "< 150", bool(p50 < 150), {}),
+        Row("p99", Figure(float(p99), None, None), "", True, {}),
     ]
 
 

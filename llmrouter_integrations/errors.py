@@ -10,6 +10,7 @@
         MissingExtraError           an optional dependency is not installed
         DatasetError                a file of labels is not as it should be
           MissingColumnError          it lacks a column
+        FittedFileError             a file of a fitted predictor cannot be read or written
       NoCandidateError            the filters left nothing; .rejected says why, for each
       AttemptError                what one call to one target came to
         RequestError                the request is at fault
@@ -66,6 +67,7 @@ __all__ = [
     "DeadlineExceeded",
     "EmptyAnswerError",
     "FeedbackError",
+    "FittedFileError",
     "InvalidRequestError",
     "MalformedToolCallError",
     "MisconfiguredTargetError",
@@ -153,6 +155,10 @@ class DatasetError(ConfigurationError):
 
 class MissingColumnError(DatasetError):
     """A file of labelled prompts lacks a column; the message names those it has."""
+
+
+class FittedFileError(ConfigurationError):
+    """A file of a fitted predictor is absent, damaged, of another kind or of another version."""
 
 
 class NoCandidateError(RouterError):

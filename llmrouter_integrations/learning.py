@@ -153,9 +153,7 @@ def _score(score: Any) -> float:
 def _read(path: str) -> tuple[Predictor, str]:
     """Read a fitted predictor, and name what it was read from."""
     try:
-        from llmrouter_integrations.routing import (  # type: ignore[attr-defined, unused-ignore]  # comes with llmrouter fit
-            fitted_file,
-        )
+        from llmrouter_integrations.routing import fitted_file
     except ModuleNotFoundError as error:
         if error.name != "numpy":
             raise

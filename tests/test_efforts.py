@@ -17,7 +17,7 @@ ABLE = {"reasoning": True, "reasoning_efforts": ["low", "medium", "high"]}
 HARD = "Prove rigorously, step by step, that there are infinitely many primes of the form 4k + 3."
 
 
-def dials(router, **params):
+def may_serve(router, **params):
     """Each candidate's name and whether it may serve the request."""
     decision = router.explain(HARD, **params)
     return {c.target: c.rejected is None for c in decision.candidates}
@@ -53,7 +53,7 @@ def test_without_efforts_nothing_changes():
     router = Router(["openai/gpt-5.5"], keys_required=False)
     (target,) = router.targets
     assert (target.name, target.endpoint, target.effort) == ("openai/gpt-5.5",) * 2 + (None,)
-    assert dials(router, reasoning_effort="high") == {"openai/gpt-5.5": True}
+    assert may_serve(router, reasoning_effort="high") == {"openai/gpt-5.5": True}
 
 
 def test_the_effort_is_worth_its_cost_where_the_answer_is():
@@ -78,7 +78,7 @@ def test_the_effort_is_worth_its_cost_where_the_answer_is():
 def test_who_asks_for_an_effort_gets_the_nearest(asked, able):
     config = {"model": "openai/gpt-5.5", "name": "x", "efforts": ["medium", "low"]}
     router = Router([config], keys_required=False)
-    assert dials(router, reasoning_effort=asked) == {
+    assert may_serve(router, reasoning_effort=asked) == {
         f"x@{effort}": effort in able for effort in ("low", "medium")
     }
 
@@ -99,7 +99,7 @@ def test_who_asks_for_an_effort_gets_the_nearest(asked, able):
 def test_hints_name_the_target_or_one_of_its_efforts(hints, able):
     config = {"model": "openai/gpt-5.5", "name": "x", "efforts": EFFORTS}
     router = Router([config, "anthropic/claude-opus-4-8"], keys_required=False)
-    serving = {name for name, may in dials(router, hints=hints).items() if may}
+    serving = {name for name, may in may_serve(router, hints=hints).items() if may}
     if "exclude" in hints:
         serving.remove("anthropic/claude-opus-4-8")
     assert serving == {f"x@{effort}" for effort in able}
@@ -159,6 +159,18 @@ def test_efforts_that_a_model_does_not_take_are_refused(fields, why):
             {},
             lambda body: body["generationConfig"]["thinkingConfig"]["thinkingLevel"].lower(),
         ),
+        (
+            "cohere/command-a-reasoning-08-2025",
+            {},
+            lambda body: "low" if "token_budget" in body["thinking"] else "high",
+        ),
+        (
+            "bedrock/amazon.nova-2-lite-v1:0",
+            {},
+            lambda body: body["additionalModelRequestFields"]["reasoningConfig"][
+                "maxReasoningEffort"
+            ],
+        ),
     ],
 )
 def test_each_protocol_is_sent_the_effort(simulator, model, fields, said, effort):
@@ -195,6 +207,31 @@ def test_another_effort_than_asked_for_is_told(router, simulator, how, asked):
     assert told == (
         ["medium to low, the nearest this target is configured for"] if asked == "medium" else []
     )
+
+
+def test_a_cascade_may_climb_the_efforts_of_one_model(simulator):
+    simulator.script("able", lambda request: Reply(request.body["reasoning_effort"]))
+    target = simulator.target(
+        "openai",
+        "able",
+        name="able",
+        quality=0.7,
+        efforts=EFFORTS,
+        abilities=ABLE,
+        input_usd_per_mtok=1,
+        output_usd_per_mtok=50,
+    )
+    hints = {
+        "verify": lambda answer: answer.text == "high",
+        "cascade": 0.9,
+        "value_usd": 5.0,
+        "task": "math",
+    }
+    with Router([target]) as router:
+        assert router.explain(HARD, hints={**hints, "cascade": False}).plan[0] == "able@high"
+        answer = router.complete(HARD, hints=hints)
+    assert answer.target == "able@high"
+    assert answer.attempts[0].target == "able@low"
 
 
 # -- what they share ----------------------------------------------------------------------------

@@ -19,7 +19,8 @@ import orjson
 from llmrouter_integrations.catalog import livebench as lb
 from llmrouter_integrations.catalog import modelsdev
 from llmrouter_integrations.catalog.names import as_trained, is_chat, normal, provider_id, undated
-from llmrouter_integrations.catalog.placing import Known, Placing, scores_of
+from llmrouter_integrations.catalog.placing import Known, scores_of
+from llmrouter_integrations.catalog.placing_fit import fit
 from llmrouter_integrations.catalog.quality import Components
 from llmrouter_integrations.catalog.rows import FORMAT
 from llmrouter_integrations.catalog.table import Catalog
@@ -248,7 +249,7 @@ def _quality(
     }
     return {
         "components": Components.of(bench.runs).as_row(),
-        "placing": Placing.of(measured, known).as_row(),
+        "placing": fit(measured, known).as_row(),
     }
 
 

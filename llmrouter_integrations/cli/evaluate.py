@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from llmrouter_integrations.cli.options import console
+from llmrouter_integrations.cli.progress import progress
 from llmrouter_integrations.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
+    from llmrouter_integrations.cli.progress import Tell
     from llmrouter_integrations.evaluation.baselines import Contender
     from llmrouter_integrations.evaluation.bootstrap import Figure
     from llmrouter_integrations.evaluation.datasets import LabelledTable
     from llmrouter_integrations.evaluation.evaluate import Evaluation
     from llmrouter_integrations.evaluation.traffic import TrafficResult
-
-    Tell = Callable[[str, int, int | None], None]
 
 _PRESETS = ("quality", "balanced", "cost")
 
@@ -96,7 +94,7 @@ def evaluate(
         if not _is_stdout(json):
             _show_traffic(found)
         return
-    with _progress() as tell:
+    with progress() as tell:
         read = partial(_read, tell=tell, max_rows=max_rows, seed=seed)
         options = Options(resamples, seed, _paraphrases(paraphrases), tell)
         if train is not None and test is not None:
@@ -110,24 +108,6 @@ def evaluate(
     _write(json, html, as_record(result), lambda: report(result))
     if not _is_stdout(json):
         _show(result, [name for name in policy or () if name in _PRESETS])
-
-
-@contextmanager
-def _progress() -> Iterator[Tell]:
-    """Show bars, on a terminal, for what is told to be under way."""
-    out = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns, TimeElapsedColumn(), console=out, transient=True, disable=not out.is_terminal
-    ) as bars:
-        tasks: dict[str, Any] = {}
-
-        def tell(what: str, done: int, total: int | None) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield tell
 
 
 def _read(path: Path, *, tell: Tell, max_rows: int | None, seed: int) -> LabelledTable:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, NoReturn
 
 from tenacity import RetryCallState, Retrying
 
+from llmrouter_integrations.dispatch.flights import Flights
 from llmrouter_integrations.dispatch.ledger import Ledger
 from llmrouter_integrations.dispatch.patience import (
     SHARE_WHILE_OTHERS_REMAIN,
     call_limits,
-    says_nothing,
 )
 from llmrouter_integrations.dispatch.steps import (
     Answered,
@@ -24,7 +24,6 @@ from llmrouter_integrations.dispatch.steps import (
     Failed,
     Relay,
     Repair,
-    Unjudged,
     Wait,
 )
 from llmrouter_integrations.errors import (
@@ -33,17 +32,16 @@ from llmrouter_integrations.errors import (
     RejectedAnswerError,
     StreamInterrupted,
 )
-from llmrouter_integrations.state.base import Outcome
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget, Settle
-    from llmrouter_integrations.dispatch.steps import Committed
+    from llmrouter_integrations.dispatch.steps import Committed, Unjudged
     from llmrouter_integrations.errors import AttemptError, RouterError
     from llmrouter_integrations.messages import Response
-    from llmrouter_integrations.state.base import CutOff, Permit, StateStore, Ticket
+    from llmrouter_integrations.state.base import Permit, StateStore, Ticket
 
     _Resting = tuple[float, str, PlanTarget | None]
     """When a target may be asked, what it waits for, and itself if that is only a free place."""
@@ -68,17 +66,6 @@ PATIENCE_WITH_ANSWER_S = 2.0
 _WHEN = itemgetter(0)
 _RETRYING = Retrying()
 """What tenacity's wait strategies expect a call's state to belong to."""
-
-
-@dataclass(slots=True)
-class _Flight:
-    """A call under way."""
-
-    call: CallTarget
-    permit: Permit
-    began: float
-    first_token_s: float | None = None
-    so_far: Callable[[], Response] | None = None
 
 
 class Course:
@@ -126,7 +113,7 @@ class Course:
         self._deadline = now + plan.timeout_s
         self._ledger = Ledger(plan, settle)
         self._retries_left = settings.max_retries
-        self._flights: dict[str, _Flight] = {}
+        self._flights = Flights(plan, state, settings, self._ledger, streamed=streamed)
         self._errors: dict[str, AttemptError] = {}
         """Target name to what its last call came to: whoever is not in it is yet to be asked."""
         self._ready_at: dict[str, float] = {}
@@ -196,17 +183,15 @@ class Course:
         if hedge is None or len(self._flights) != 1 or now >= self._deadline - LEAST_CALL_S:
             return None
         for target in self._unasked():
-            if any(f.call.target.endpoint == target.endpoint for f in self._flights.values()):
+            if target.endpoint in self._flights.endpoints:
                 continue
             if (permit := self._admit(target, now)) is None:
                 continue
             cost_usd = (expect(target).cost_usd if expect else None) or 0.0
             if not hedge.pays(cost_usd):
-                self._state.release(permit)
-                if self._plan.holds is not None:
-                    self._plan.holds.put_back(target)
+                self._flights.put_back(target, permit)
                 return None
-            call = next(iter(self._flights.values())).call
+            call = self._flights.first
             amend = None if isinstance(call.amend, Repair) else call.amend
             return self._take_off(target, permit, now, amend)
         return None
@@ -253,25 +238,19 @@ class Course:
 
     def answered(self, event: Answered) -> Response:
         """Take note of an answer, and say in it who gave it."""
-        flight = self._land(event.target)
-        self._lose_others(event)
+        flights = self._flights
+        flight = flights.land(event.target)
+        flights.lose_others(event)
+        flights.praise(flight, event)
         duration_s = event.now - flight.began
-        self._praise(flight, event)
         return self._ledger.answered(flight.call.target, event, duration_s, flight.first_token_s)
 
     def committed(self, event: Committed) -> Relay:
         """Take note of a stream's first content: this one is handed on, and no other."""
-        flight = self._land(event.target)
-        self._lose_others(event)
-        target = flight.call.target
-        self._flights[target.name] = flight
-        flight.so_far = event.so_far
-        if self._plan.verify is None:  # else it was held until its end, and nobody knows
-            flight.first_token_s = event.now - flight.began
-        self._state.alive(flight.permit, event.now)
+        call = self._flights.commit(event).call
         broken = self._broken
-        replaced = broken is not None and not isinstance(flight.call.amend, Continue)
-        return Relay(target, broken.partial if replaced and broken is not None else None)
+        replaced = broken is not None and not isinstance(call.amend, Continue)
+        return Relay(call.target, broken.partial if replaced and broken is not None else None)
 
     def failed(self, event: Failed | Broke) -> None:
         """Take note of a failure.
@@ -280,12 +259,12 @@ class Course:
             StreamInterrupted: It was a committed stream that nobody else can continue.
             AttemptError: No other target can mend it.
         """
-        flight = self._land(event.target)
+        flight = self._flights.land(event.target)
         error, target = event.error, flight.call.target
         if error.target is None:
             error.target = target.name
         duration_s = event.now - flight.began
-        self._teach(flight, event, duration_s)
+        self._flights.teach(flight, event)
         self._last = error
         partial = event.partial if isinstance(event, Broke) else None
         settlement = self._ledger.failed(target, event, partial, duration_s, flight.first_token_s)
@@ -302,8 +281,8 @@ class Course:
 
     def unjudged(self, event: Unjudged) -> None:
         """Take note of an answer that is billed, and that nobody will see."""
-        flight = self._land(event.target)
-        self._praise(flight, event)
+        flight = self._flights.land(event.target)
+        self._flights.praise(flight, event)
         problem = f"it raised {type(event.fault).__name__}"
         rejected = RejectedAnswerError(problem, answer=event.response)
         failed = Failed(event.now, rejected, event.adjustments)
@@ -312,34 +291,22 @@ class Course:
 
     def close(self) -> None:
         """Give back what is held of the state."""
-        while self._flights:
-            _, flight = self._flights.popitem()
-            self._state.release(flight.permit)
-            if self._plan.holds is not None:
-                self._plan.holds.leave(flight.call.target, flight.so_far)
+        self._flights.leave()
         self._leave_queue()
 
     # -- inside ----------------------------------------------------------------------------------
 
     def _admit(self, target: PlanTarget, now: float) -> Permit | None:
-        if not self._affords(target):
+        if not self._flights.affords(target):
             return None
-        holds = self._plan.holds
-        if holds is not None and not holds.take(target):
-            if self._ticket is not None and self._ticket.target == target.name:
-                self._leave_queue()  # a place is of no use there without the money
-            return None
-        permit = self._state.admit(
-            target.endpoint, target.quota_group, now, target.max_concurrency, self._ticket
-        )
-        if permit is None and holds is not None:
-            holds.put_back(target)
-        if permit is not None and self._ticket is not None:
+        permit = self._flights.admit(target, now, self._ticket)
+        if permit is not None:
             self._leave_queue()
+        elif self._ticket is not None and self._ticket.target == target.endpoint:
+            holds = self._plan.holds
+            if holds is not None and holds.short_of(target) is not None:
+                self._leave_queue()  # a place is of no use there without the money
         return permit
-
-    def _affords(self, target: PlanTarget) -> bool:
-        return self._ledger.affords(target, [f.call.target for f in self._flights.values()])
 
     def _take_off(
         self, target: PlanTarget, permit: Permit, now: float, amend: Repair | Continue | None
@@ -354,85 +321,8 @@ class Course:
             slow_after_s = hedge.after_s(target)
         limits = call_limits(self._plan, left_s, share_s, streamed=self._streamed)
         call = CallTarget(target, limits, self._deadline, amend, slow_after_s)
-        self._flights[target.name] = _Flight(call, permit, now)
+        self._flights.take_off(call, permit, now)
         return call
-
-    def _land(self, name: str) -> _Flight:
-        if name:
-            return self._flights.pop(name)
-        return self._flights.popitem()[1]
-
-    def _lose_others(self, won: Answered | Committed) -> None:
-        now = won.now
-        came = {event.target: event for event in won.beside}
-        while self._flights:
-            name, lost = self._flights.popitem()
-            target, duration_s = lost.call.target, now - lost.began
-            event = came.get(name)
-            if isinstance(event, Failed):
-                self._teach(lost, event, duration_s)
-                self._ledger.failed(target, event, None, duration_s, lost.first_token_s)
-            elif isinstance(event, (Answered, Unjudged)):
-                self._praise(lost, event)
-                self._ledger.lost(target, duration_s, event)
-            else:
-                self._state.record(
-                    lost.permit,
-                    Outcome(
-                        ok=False,
-                        cut_off="first_token" if self._streamed else "end",
-                        duration_s=duration_s,
-                        input_tokens=self._plan.input_tokens,
-                        timed_as=target.name,
-                    ),
-                    now,
-                )
-                self._ledger.lost(target, duration_s)
-
-    def _praise(self, flight: _Flight, event: Answered | Unjudged) -> None:
-        """Tell the state that a call was answered."""
-        self._state.record(
-            flight.permit,
-            Outcome(
-                ok=True,
-                duration_s=event.now - flight.began,
-                first_token_s=flight.first_token_s,
-                input_tokens=self._plan.input_tokens,
-                output_tokens=event.response.usage.output_tokens or None,
-                timed_as=flight.call.target.name,
-            ),
-            event.now,
-        )
-
-    def _teach(self, flight: _Flight, event: Failed | Broke, duration_s: float) -> None:
-        """Tell the state what went wrong, if that says anything of the target."""
-        error, now = event.error, event.now
-        limits, too_late = flight.call.limits, now >= self._deadline
-        if says_nothing(error, limits, self._plan, self._settings, too_late=too_late):
-            self._state.release(flight.permit)
-            return
-        self._state.record(
-            flight.permit,
-            Outcome(
-                ok=False,
-                cools=error.cools,
-                trips_after=error.trips_after,
-                retry_after_s=error.retry_after_s,
-                least_cooldown_s=error.least_cooldown_s,
-                reason=type(error).__name__,
-                duration_s=duration_s,
-                first_token_s=flight.first_token_s,
-                input_tokens=self._plan.input_tokens,
-                cut_off=self._cut_off(flight, error),
-                timed_as=flight.call.target.name,
-            ),
-            now,
-        )
-
-    def _cut_off(self, flight: _Flight, error: AttemptError) -> CutOff | None:
-        if error.phase is None:
-            return None
-        return "first_token" if self._streamed and flight.first_token_s is None else "end"
 
     def _weigh(self, target: PlanTarget, error: AttemptError, now: float) -> None:
         """Work out who may still be asked after an error, and when its target may be."""
@@ -468,7 +358,7 @@ class Course:
         return Continue(broken.partial) if self._plan.on_interrupt == "continue" else None
 
     def _others_ready_by(self, when: float, target: PlanTarget) -> bool:
-        taken = {target.endpoint, *(f.call.target.endpoint for f in self._flights.values())}
+        taken = {target.endpoint, *self._flights.endpoints}
         snapshot = None
         for other in self._unasked():
             if other.endpoint in taken:
@@ -508,7 +398,7 @@ class Course:
         snapshot, holds = self._state.snapshot(), self._plan.holds
         found: list[_Resting] = []
         for target in (*self._unasked(), *self._repeatable()):
-            if not self._affords(target):
+            if not self._flights.affords(target):
                 continue
             short = None if holds is None else holds.short_of(target)
             if short is not None and not short.passing:
@@ -553,7 +443,7 @@ class Course:
 
     def _too_dear(self) -> str:
         """Say so if somebody could be asked but for what the request may cost."""
-        if all(map(self._affords, (*self._unasked(), *self._repeatable()))):
+        if all(map(self._flights.affords, (*self._unasked(), *self._repeatable()))):
             return ""
         return f"a further call would cost more than is left of ${self._plan.max_cost_usd:g}"
 

@@ -76,7 +76,10 @@ class LiveScene:
                 else "a live drill needs a configuration that names its targets under `models`"
             )
         marked = tuple(
-            target.model_copy(update={"headers": {**target.headers, _MARK: str(number)}})
+            target.model_copy(
+                # what fails does so at every effort alike
+                update={"headers": {**target.headers, _MARK: str(number)}, "efforts": None}
+            )
             for number, target in enumerate(config.models)
         )
         self._names = [target.name for target in config.models]

@@ -222,7 +222,7 @@ class _Part:
         )
 
     def played(self, base_url: str, play: int, fields: Mapping[str, Any]) -> TargetConfig:
-        """Give the target as it is played: as configured, but for its address and its key."""
+        """Give the target as it is played: its address and key are the stage's, it is one."""
         return self.target.model_copy(
             update={
                 "base_url": base_url,
@@ -231,6 +231,7 @@ class _Part:
                 "headers": {},
                 "protocol": self.protocol,
                 "quota_group": self.group,
+                "efforts": None,  # what fails does so at every effort alike
                 **fields,
             }
         )

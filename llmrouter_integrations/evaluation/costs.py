@@ -55,11 +55,19 @@ def priced(
     return train, test, basis
 
 
+_BINS = 20
+_LEAST_ROWS = 10
+"""Fewer prompts of about one length say nothing of what they cost beyond the line; of more, what
+they say counts as if so many more had been on it."""
+
+
 class CostForecast:
     """Expects each model's cost to rise along a straight line with the length of the prompt.
 
     That is how providers charge, where answers are about equally long. Fitted by least squares;
-    where a line would fall, the mean is used.
+    where a line would fall, the mean is used. Where prompts of about one length (a twentieth of
+    all) cost more or less than that, as those of one template do whose answers are long, that is
+    added.
 
     Args:
         table: With costs.
@@ -71,6 +79,9 @@ class CostForecast:
         length = _lengths(table.prompts)
         self._fixed = np.zeros(len(table.models))
         self._per_character = np.zeros(len(table.models))
+        self._bounds = np.unique(np.quantile(length, np.arange(1, _BINS) / _BINS))
+        bins = np.searchsorted(self._bounds, length)
+        self._beyond = np.zeros((len(self._bounds) + 1, len(table.models)))
         for place, paid in enumerate(table.cost.T):
             known = ~np.isnan(paid)
             x, y = length[known], paid[known]
@@ -80,10 +91,17 @@ class CostForecast:
             slope = float(np.mean((x - x.mean()) * (y - y.mean()))) / spread if spread else 0.0
             self._per_character[place] = max(slope, 0.0)
             self._fixed[place] = y.mean() - self._per_character[place] * x.mean()
+            missed = y - self._fixed[place] - self._per_character[place] * x
+            count = np.bincount(bins[known], minlength=len(self._beyond))
+            sums = np.bincount(bins[known], missed, len(self._beyond))
+            enough = count >= _LEAST_ROWS
+            self._beyond[enough, place] = sums[enough] / (count[enough] + _LEAST_ROWS)
 
     def predict(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         """Expect the cost of each model's answer to each prompt, 0 or more."""
-        return np.maximum(self._fixed + np.outer(_lengths(prompts), self._per_character), 0.0)
+        length = _lengths(prompts)
+        line = self._fixed + np.outer(length, self._per_character)
+        return np.maximum(line + self._beyond[np.searchsorted(self._bounds, length)], 0.0)
 
 
 def _lengths(prompts: Sequence[str]) -> NDArray[np.float64]:

@@ -48,6 +48,6 @@ class Trainer(Protocol):
 
 def default_trainer() -> Trainer:
     """Give the trainer that is measured where no other is named."""
-    from llmrouter_integrations.evaluation.baselines import train_on_length
+    from llmrouter_integrations.evaluation.fit import fit
 
-    return train_on_length
+    return fit

@@ -37,6 +37,9 @@ SHARED_FAILURES: Final = 0.5
 """How far models fail at the same requests: 0, each by chance of its own; 1, the better one at
 those alone where the lesser one fails too. Judgement: the middle."""
 
+SHARED_AMONG_EFFORTS: Final = 1.0
+"""The same of two reasoning efforts of one model: it knows no more for thinking longer."""
+
 SECONDS: Final = 5
 """Among how many of those worth most the second is looked for."""
 
@@ -160,21 +163,24 @@ class _Judge:
         again_usd = first.cost_usd + first.latency_s * self._waiting
         best: tuple[float, Scored] | None = None
         for then in self._seconds:
-            # another key of one model is no second opinion
-            if then is first or then.target.model == first.target.model:
+            mine, other = first.target, then.target
+            same = mine.model == other.model
+            # another key of one model is no second opinion; another effort is one
+            if then is first or (same and mine.effort == other.effort):
                 continue
             if self._most_usd is not None and (2 * first.cost_usd + then.cost_usd > self._most_usd):
                 continue
-            lost = then.quality - _where_wrong(first.quality, then.quality)
+            shared = SHARED_AMONG_EFFORTS if same else SHARED_FAILURES
+            lost = then.quality - _where_wrong(first.quality, then.quality, shared)
             worth = first.utility_usd + fails * (then.utility_usd - lost * self._value - again_usd)
             if best is None or worth > best[0]:
                 best = worth, then
         return best
 
 
-def _where_wrong(first: float, then: float) -> float:
+def _where_wrong(first: float, then: float, shared: float) -> float:
     """Give P(the second is right) where the first was wrong."""
     if first >= 1.0:
         return then
     nested = max(0.0, then - first) / (1.0 - first)
-    return SHARED_FAILURES * nested + (1.0 - SHARED_FAILURES) * then
+    return shared * nested + (1.0 - shared) * then

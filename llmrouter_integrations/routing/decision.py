@@ -354,7 +354,7 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
     error = _error(outlook, scored.quality, decision.features.difficulty)
     source = outlook.quality_source
     if (judge := decision.judge) is not None:
-        # the evidence's also holds how far users differ from benchmarks, which the table's leaves out
+        # the evidence's also holds how far users differ from benchmarks; the table's does not
         found = judge.error(target)
         error = error if found is None else min(error, found)
         source = judge.source(target, source)

@@ -56,6 +56,24 @@ class Outlook(NamedTuple):
     quality_error: float
 
 
+class _Known(NamedTuple):
+    """What is known of a target at one task, and at which effort that holds."""
+
+    quality: float
+    error: float
+    source: str
+    effort: str | None
+    spending: Spending
+
+    def at(self, effort: str | None) -> Outlook:
+        quality, error, source = self.quality, self.error, self.source
+        doublings = self.spending.doublings(self.effort, effort)
+        if doublings:
+            quality, error = moved(quality, error, doublings)
+            source += f", reckoned for {f'effort {effort}' if effort else 'its default effort'}"
+        return Outlook(quality, self.spending.at(effort), source, error)
+
+
 class Outlooks:
     """What one target may be expected to do, by effort.
 
@@ -83,40 +101,32 @@ class Outlooks:
         self._effort = self._measured.effort if self._measured and not estimates else None
         self._unmeasured = Spending(UNMEASURED_REASONING_TOKENS if reasons else 0.0)
         self._today = today
+        self._known = {task: self._look_up(task) for task in _TASKS}
 
     def at(self, effort: str | None) -> dict[str, Outlook]:
         """Task, and "overall", to what may be expected at an effort; None: the model's default."""
-        return {task: self._at(task, effort) for task in _TASKS}
+        return {task: known.at(effort) for task, known in self._known.items()}
 
     def at_each(self) -> dict[str, dict[str, Outlook]]:
         """The same for every effort; empty where it makes no difference."""
-        if not any(self._spending(task).most for task in _TASKS):
+        if not any(known.spending.most for known in self._known.values()):
             return {}
         return {effort: self.at(effort) for effort in EFFORT_SHARE}
 
-    def _at(self, task: str, effort: str | None) -> Outlook:
-        spending = self._spending(task)
-        quality, error, source, measured_at = self._quality(task)
-        doublings = spending.doublings(measured_at, effort)
-        if doublings:
-            quality, error = moved(quality, error, doublings)
-            source += f", reckoned for {f'effort {effort}' if effort else 'its default effort'}"
-        return Outlook(quality, spending.at(effort), source, error)
-
-    def _quality(self, task: str) -> tuple[float, float, str, str | None]:
-        """Quality, error, source, and the effort at which that holds."""
-        stated = self._config.quality
+    def _look_up(self, task: str) -> _Known:
+        spending, stated = self._spending(task), self._config.quality
         if isinstance(stated, dict):
             if task in stated:
-                return stated[task], STATED_ERROR, STATED, None
+                return _Known(stated[task], STATED_ERROR, STATED, None, spending)
             stated = stated.get("overall")
         if stated is not None:
-            return stated, STATED_OVERALL_ERROR, STATED, None
+            return _Known(stated, STATED_OVERALL_ERROR, STATED, None, spending)
         found = self._estimates.get(task)
         if found is None:
-            return PRIOR_QUALITY, PRIOR_ERROR, UNKNOWN, None
+            return _Known(PRIOR_QUALITY, PRIOR_ERROR, UNKNOWN, None, spending)
         error = found.error if self._today is None else aged(found.error, found.date, self._today)
-        return found.value, error, f"{found.source}, {found.date}", self._effort
+        source = f"{found.source}, {found.date}"
+        return _Known(found.value, error, source, self._effort, spending)
 
     def _spending(self, task: str) -> Spending:
         measured = self._measured

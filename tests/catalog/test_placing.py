@@ -17,6 +17,7 @@ from llmrouter_integrations.catalog.placing import (
     scores_of,
     years,
 )
+from llmrouter_integrations.catalog.placing_fit import fit
 from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.hints import TASKS
 from tests.catalog.made_tables import COMPONENTS, PLACING, QUALITY
@@ -125,7 +126,7 @@ def made_world(count=400, seed=5):
 def test_lines_that_were_put_in_are_found():
     measured, models, truth = made_world(160)
     few = dict(list(measured.items())[:25])  # leaving each out in turn takes its time
-    found = Placing.of(few, models)
+    found = fit(few, models)
     assert found.per_year == pytest.approx(0.8, abs=0.15)
     assert found.per_doubling == pytest.approx(0.2, abs=0.06)
     assert math.sqrt(found.variance) == pytest.approx(0.2, abs=0.06)
@@ -148,7 +149,7 @@ def test_lines_that_were_put_in_are_found():
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_a_few_models_give_wide_places(count):
     measured, models, _ = made_world(8)
-    found = Placing.of(dict(list(measured.items())[:count]), models)
+    found = fit(dict(list(measured.items())[:count]), models)
     place = found.place("acme/m1", models["acme/m1"])
     assert place.variance > 0.01
     assert math.isfinite(place.ability)

@@ -6,13 +6,14 @@ import datetime as dt
 import math
 import random
 from dataclasses import replace
+from statistics import fmean
 
 import pytest
 
 from llmrouter_integrations.catalog import Catalog
 from llmrouter_integrations.catalog import livebench as lb
 from llmrouter_integrations.catalog.livebench import Run
-from llmrouter_integrations.catalog.quality import Components, Level, aged
+from llmrouter_integrations.catalog.quality import TASK_CATEGORIES, Components, Level, aged
 from llmrouter_integrations.hints import TASKS
 from tests.catalog.made_tables import COMPONENTS
 
@@ -187,11 +188,12 @@ def test_of_every_measured_model_something_is_believed_of_every_task():
             assert dt.date.fromisoformat(estimate.date)
 
 
-def test_halves_foretell_each_other_better_for_being_shrunk(snapshots):
-    whole = lb.read(snapshots)
+def test_halves_foretell_each_other_better_for_being_shrunk_and_errors_are_honest(snapshots):
     categories = lb.read_categories(snapshots)
+    noise = Components.of(lb.read(snapshots).runs).tasks
+    alone = {names[0]: task for task, names in TASK_CATEGORIES.items() if len(names) == 1}
     rng = random.Random(0)
-    plain = shrunk = 0.0
+    plain, shrunk, surprise = [], [], []
     for _ in range(20):
         mine, other = set(), set()
         for tasks in categories.values():
@@ -199,14 +201,16 @@ def test_halves_foretell_each_other_better_for_being_shrunk(snapshots):
             mine |= set(shuffled[: len(tasks) // 2])
             other |= set(shuffled[len(tasks) // 2 :])
         half, rest = (lb.read(snapshots, tasks=tasks) for tasks in (mine, other))
-        components, truth = Components.of(half.runs), Components.of(rest.runs)
-        one = {"code": "Coding", "tool_use": "Agentic Coding", "math": "Mathematics"}
-        one |= {"reasoning": "Reasoning", "extraction": "Data Analysis", "summarization": "IF"}
+        known, truth = Components.of(half.runs), Components.of(rest.runs)
         for told, found in zip(half.runs, rest.runs, strict=True):
-            estimates = believed(components, **told.scores)
-            for task, category in one.items():
-                target = found.scores[category] - truth.means[category]
-                plain += (told.scores[category] - components.means[category] - target) ** 2
-                shrunk += (estimates[task].value - components.means[category] - target) ** 2
-    assert len(whole.runs) == 46
-    assert shrunk < 0.8 * plain
+            estimates = believed(known, **told.scores)
+            for category, score in found.scores.items():
+                target = score - truth.means[category] + known.means[category]
+                estimate = estimates[alone[category]]
+                off = (estimate.value - target) ** 2
+                chance = noise[category] / truth.sizes[category]
+                plain.append((told.scores[category] - target) ** 2)
+                shrunk.append(off)
+                surprise.append(off / (estimate.error**2 + chance))
+    assert fmean(shrunk) < 0.75 * fmean(plain)
+    assert fmean(surprise) == pytest.approx(1.0, abs=0.25)

@@ -86,3 +86,13 @@ def test_what_cannot_be_drilled_is_told(config, told, stage):
         SimulatedScene(config, stage, patience_s=None)
     with pytest.raises(ConfigurationError, match=told):
         LiveScene(config)
+
+
+def test_a_target_with_efforts_is_drilled_as_the_one_endpoint_it_is(stage):
+    target = {"model": "openai/gpt-5.5", "efforts": ["low", "high"], "api_key": "k"}
+    config = RouterConfig(models=(target,))
+    simulated = SimulatedScene(config, stage, patience_s=None)
+    live = LiveScene(config)
+    for scene in (simulated, live):
+        assert [target.name for target in scene.targets] == ["openai/gpt-5.5"]
+        scene.close()

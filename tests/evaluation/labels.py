@@ -23,3 +23,60 @@ def table(rows=200, *, seed=0, costs=True, tasks=True, name="made.csv"):
         tasks=tuple(f"task {t}" for t in task) if tasks else None,
         name=name,
     )
+
+
+GEMS = ["amber", "beryl", "coral", "garnet", "jade", "opal", "pearl", "quartz", "ruby", "topaz"]
+TOOLS = [
+    "anvil",
+    "bellows",
+    "chisel",
+    "drill",
+    "file",
+    "gouge",
+    "hammer",
+    "lathe",
+    "mallet",
+    "pliers",
+]
+FILLING = [
+    "the",
+    "shop",
+    "on",
+    "our",
+    "street",
+    "sells",
+    "many",
+    "things",
+    "to",
+    "people",
+    "who",
+    "come",
+    "by",
+    "early",
+]
+
+
+def trade_prompts(rows, *, seed=0):
+    """Prompts of gems or of tools, and whether each is of gems."""
+    rng = np.random.default_rng(seed)
+    of_gems = rng.random(rows) < 0.5
+    made = []
+    for gems in of_gems:
+        words = [*rng.choice(GEMS if gems else TOOLS, 3), *rng.choice(FILLING, 12)]
+        made.append(" ".join(rng.permutation(words)) + "?")
+    return tuple(made), of_gems
+
+
+def trades(rows=400, *, seed=0, tasks=False, noise=0.0):
+    """One model knows gems, another tools, a third is so-so at both."""
+    asked, gems = trade_prompts(rows, seed=seed)
+    chance = np.stack([np.where(gems, 0.95, 0.1), np.where(gems, 0.1, 0.95), np.full(rows, 0.5)], 1)
+    chance = (1 - noise) * chance + noise * 0.5
+    quality = (np.random.default_rng(seed + 1).random(chance.shape) < chance).astype(float)
+    return LabelledTable(
+        prompts=asked,
+        models=("jeweller", "smith", "clerk"),
+        quality=quality,
+        tasks=tuple("gems" if each else "tools" for each in gems) if tasks else None,
+        name="made.csv",
+    ), gems

@@ -145,7 +145,9 @@ def test_the_router_and_the_other_commands_do_without_numpy():
 @pytest.mark.skipif(not ROUTING.is_dir(), reason="the public labels are not at ../shared/routing")
 def test_the_length_of_the_prompt_is_as_good_as_was_published(run):
     """Prompt length on RouteLLM's MMLU rows: APGR .583 (shared/routing/INDEX.md)."""
-    status, told, _ = run(ROUTING / "routellm_mmlu_dev.csv", "--json", "-", "--resamples", 20)
+    status, told, _ = run(
+        ROUTING / "routellm_mmlu_dev.csv", "--json", "-", "--resamples", 20, "--labels", 300
+    )
     assert status == 0
     length = json.loads(told)["baselines"]["prompt_length"]
     assert length["apgr"] == pytest.approx(0.583, abs=0.01)

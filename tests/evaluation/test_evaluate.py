@@ -91,7 +91,6 @@ def test_knowing_helps_and_only_the_oracle_sees_the_answers(held_out):
     base = told["baselines"]
     assert base["oracle"]["aiq"] > told["router"]["aiq"] > base["single_models"]["aiq"]
     assert told["router"]["apgr"] > 0.5
-    assert told["router"]["over"]["prompt_length"]["aiq"] == 0  # the default looks at length
     assert base["random"]["flip_rate"] > 0.3
     assert base["best_single"]["flip_rate"] == 0
     assert base["oracle"]["flip_rate"] is None

@@ -60,6 +60,16 @@ def test_costs_are_forecast_along_the_length_of_the_prompt():
     np.testing.assert_allclose(told, [[0.4, 5, 2], [0.0, 5, 2]], atol=1e-12)
 
 
+def test_prompts_of_a_length_whose_answers_are_dear_are_expected_to_be_dear():
+    lengths = [10] * 90 + [20] * 90 + [30] * 90
+    cost = np.array([[8.0 if n == 10 else n / 10] for n in lengths])
+    made = LabelledTable(tuple("x" * n for n in lengths), ("a",), np.ones((270, 1)), cost=cost)
+    short, middle, long = CostForecast(made).predict(["x" * 10, "x" * 20, "x" * 30])[:, 0]
+    assert short == pytest.approx(8, abs=0.5)
+    assert middle == pytest.approx(2, abs=0.5)
+    assert long == pytest.approx(3, abs=0.5)
+
+
 # -- splits -----------------------------------------------------------------------------------
 
 
