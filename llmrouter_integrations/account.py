@@ -17,17 +17,19 @@ def account_of(response: Response) -> dict[str, Any]:
     """Write the account of an answer, in plain JSON.
 
     Returns:
-        ``decision_id``, ``target``, ``model``, ``provider``, ``cost_usd`` (dollars; None without
-        a price), ``attempts`` (``target``, ``outcome``, ``error`` and ``duration_s`` of each, in
-        order); where the provider told no usage, ``usage_estimated``; where the target could not
-        take all parameters as asked, ``adjustments``. Where the answer's session left the target
-        that has its prompt cached: ``session`` (``moved_from`` and ``why``).
+        ``decision_id``, ``propensity`` (how likely the choice was to be this one), ``target``,
+        ``model``, ``provider``, ``cost_usd`` (dollars; None without a price), ``attempts``
+        (``target``, ``outcome``, ``error`` and ``duration_s`` of each, in order); where the
+        provider told no usage, ``usage_estimated``; where the target could not take all parameters
+        as asked, ``adjustments``. Where the answer's session left the target that has its prompt
+        cached: ``session`` (``moved_from`` and ``why``).
     """
     decision = response.decision
     attempts = response.attempts
     answered = attempts[-1] if attempts else None
     account: dict[str, Any] = {
         "decision_id": decision.id if decision is not None else None,
+        "propensity": decision.propensity if decision is not None else 1.0,
         "target": response.target,
         "model": response.model,
         "provider": response.provider,

@@ -24,6 +24,7 @@ from pydantic import (
 
 from llmrouter_integrations.budgets import BudgetConfig
 from llmrouter_integrations.errors import ConfigurationError, UnknownHintError, UnknownModelError
+from llmrouter_integrations.exploring import ExploreConfig
 from llmrouter_integrations.hints import DataPolicy, Prefer, RoutingHints
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class _Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_flag_for_a_figure(cls, value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, bool) and info.field_name != "verify":
+        if isinstance(value, bool) and info.field_name not in ("verify", "keep_prompts"):
             raise ValueError("must not be true or false")
         return value
 
@@ -269,6 +270,12 @@ class RouterConfig(_Settings):
             its first content.
         hedge_share: What hedges may add to the cost of all requests that ask for them, 0..1.
         budgets: What may be spent in an hour, a day, a month or in all; see docs/budgets.md.
+        predictor: Path of what ``llmrouter fit`` learned from your labels; see docs/feedback.md.
+        explore: Within which bounds requests try targets that may be better than they look; None:
+            not at all.
+        hysteresis: By how much more another target must be worth than the one chosen last for such
+            requests, as a share of a good answer's value. 0: by nothing.
+        keep_prompts: Whether the prompts of recent answers are remembered, for ``Router.labels``.
         cooldown_s: First rest of a failing target, in seconds; doubles with each failed probe.
         max_cooldown_s: Longest such rest, in seconds.
         http: Which HTTP engine: "auto", "httpx" or "aiohttp"; see docs/transport.md.
@@ -289,6 +296,10 @@ class RouterConfig(_Settings):
     hedge_after: HedgeAfter | Annotated[float, Field(ge=0, le=_DAY_S)] = "p95"
     hedge_share: float = Field(default=0.1, ge=0, le=1)
     budgets: tuple[BudgetConfig, ...] = ()
+    predictor: str | None = Field(default=None, min_length=1)
+    explore: ExploreConfig | None = None
+    hysteresis: float = Field(default=0.01, ge=0, le=1)
+    keep_prompts: bool = False
     cooldown_s: float = Field(default=1.0, gt=0, le=_DAY_S)
     max_cooldown_s: float = Field(default=60.0, gt=0, le=_DAY_S)
     http: Literal["auto", "httpx", "aiohttp"] | None = None
@@ -517,7 +528,11 @@ def _dotted(at: Iterable[str | int]) -> str:
     return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in at).lstrip(".")
 
 
-_OWNERS: Mapping[str, type[BaseModel]] = {"models": TargetConfig, "budgets": BudgetConfig}
+_OWNERS: Mapping[str, type[BaseModel]] = {
+    "models": TargetConfig,
+    "budgets": BudgetConfig,
+    "explore": ExploreConfig,
+}
 
 
 def _explain(

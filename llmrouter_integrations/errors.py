@@ -38,6 +38,8 @@
       DeadlineExceeded            .attempts
       StreamInterrupted           the stream broke after content was handed on: .partial, .usage
       BudgetExceeded              .budget, .remaining_usd, .resets_at
+      FeedbackError               a score that is none, or of an answer nobody gave
+        UnknownDecisionError        of a decision that is not remembered, or never was
 
 What an error means for the router's next step is stated on its class (``cools``, ``elsewhere``,
 ``retry_same``, ``trips_after``, ``least_cooldown_s``), so dispatch never asks which class it holds.
@@ -64,6 +66,7 @@ __all__ = [
     "DatasetError",
     "DeadlineExceeded",
     "EmptyAnswerError",
+    "FeedbackError",
     "FittedFileError",
     "InvalidRequestError",
     "MalformedToolCallError",
@@ -87,6 +90,7 @@ __all__ = [
     "TargetError",
     "TargetTimeoutError",
     "TruncatedAnswerError",
+    "UnknownDecisionError",
     "UnknownHintError",
     "UnknownModelError",
     "UnsupportedParameterError",
@@ -493,3 +497,11 @@ def _utc(unix_s: float) -> str:
 def _tell(reason: str, attempts: tuple[Attempt, ...]) -> str:
     told = "; ".join(f"{a.target}: {a.error or a.outcome} ({a.duration_s:.2f} s)" for a in attempts)
     return f"{reason}: {told}" if told else f"{reason}; no target was tried"
+
+
+class FeedbackError(RouterError):
+    """A score that is none, or of an answer that nobody gave."""
+
+
+class UnknownDecisionError(FeedbackError):
+    """A score of a decision that is not remembered any more, or never was."""

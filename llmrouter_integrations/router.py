@@ -28,8 +28,11 @@ from llmrouter_integrations.dispatch.verify import verifier
 from llmrouter_integrations.errors import ConfigurationError, InvalidRequestError
 from llmrouter_integrations.fleet import Fleet, discover
 from llmrouter_integrations.hints import EMPTY, RoutingHints
+from llmrouter_integrations.learning import Learning
 from llmrouter_integrations.messages import NativeTool, Tool, Usage
+from llmrouter_integrations.routing.explore import Explorer
 from llmrouter_integrations.routing.features import estimate_tokens
+from llmrouter_integrations.routing.hysteresis import Incumbents
 from llmrouter_integrations.routing.policy import decide
 from llmrouter_integrations.routing.stickiness import cached_by, session_key
 from llmrouter_integrations.state.base import Stay
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.messages import Chunk, Message, Request, Response
     from llmrouter_integrations.routing.allowance import Balance
     from llmrouter_integrations.routing.decision import Decision
+    from llmrouter_integrations.routing.judge import Predictor
     from llmrouter_integrations.routing.target import Target
     from llmrouter_integrations.state.base import StateStore
 
@@ -78,6 +82,8 @@ class Router:
             None, and no ``config``: models of every provider whose key is in the environment.
         config: Everything at once; then ``models`` and ``settings`` are not given.
         state: Where health is remembered; share one between routers that share targets.
+        predictor: Who knows how well models answer a prompt, beside the catalogue; in the place of
+            the configured file.
         transport: Who carries the bytes; for tests, and for HTTP settings of one's own.
         env: Where keys and endpoints are looked up; the process's environment unless given.
         keys_required: False: targets without a key are kept, for :meth:`explain` alone.
@@ -93,6 +99,7 @@ class Router:
         *,
         config: RouterConfig | Mapping[str, Any] | str | Path | None = None,
         state: StateStore | None = None,
+        predictor: Predictor | None = None,
         transport: Transport | None = None,
         env: Mapping[str, str] | None = None,
         keys_required: bool = True,
@@ -142,6 +149,13 @@ class Router:
         self._budgets = (
             Budgets(self.config.budgets, self.targets, self.state) if self.config.budgets else None
         )
+        self._learning = Learning(
+            self.config, self.targets, self.state.feedback, predictor=predictor
+        )
+        self._incumbents = Incumbents(self.config.hysteresis) if self.config.hysteresis else None
+        self._explorer = (
+            Explorer(self.config.explore, self._rng) if self.config.explore is not None else None
+        )
         self._purse = Purse(self.config.hedge_share)
         self._dispatcher = Dispatcher(
             backends=fleet.backends,
@@ -163,7 +177,7 @@ class Router:
 
         Args:
             source: A configuration, or a path; see :meth:`RouterConfig.load`.
-            **arguments: ``state``, ``transport`` or ``env``, as for the class.
+            **arguments: ``state``, ``predictor``, ``transport`` or ``env``, as for the class.
         """
         return cls(config=RouterConfig.read(source), **arguments)
 
@@ -217,34 +231,93 @@ class Router:
         """
         return self.decide(request_from(messages, params), RoutingHints.of(hints))
 
+    # -- what users say of the answers ---------------------------------------------------------
+
+    def feedback(self, decision_id: str, score: float, *, target: str | None = None) -> None:
+        """Say how good an answer was; from the next decision on it counts.
+
+        A later score of the same answer replaces the earlier. The last 10,000 answers can be
+        judged. See docs/feedback.md.
+
+        Args:
+            decision_id: ``response.decision.id``; in LangChain's and LlamaIndex's answers,
+                ``response_metadata["llmrouter"]["decision_id"]``.
+            score: True or false, or 0 (useless) to 1 (as good as can be).
+            target: Whose answer, where several answered; the one that answered last unless given.
+
+        Raises:
+            UnknownDecisionError: It is not remembered any more, or never was.
+            FeedbackError: The score is none, or the target gave no answer.
+        """
+        self._learning.judge(decision_id, score, target)
+
+    def evidence(self) -> dict[str, Any]:
+        """Give what scores taught, in plain JSON types, for :meth:`load_evidence`."""
+        return self._learning.evidence()
+
+    def load_evidence(self, evidence: Mapping[str, Any]) -> int:
+        """Go on from what another router, or an earlier run, had been taught.
+
+        What this one was taught is replaced. Where that was measured against another fitted
+        predictor than this router's, it is left out for the models the predictor knows: their
+        scores are taken to be among its labels, and would count twice.
+
+        Args:
+            evidence: As :meth:`evidence` gives it.
+
+        Returns:
+            Of how many targets something was read.
+
+        Raises:
+            ConfigurationError: It is no evidence.
+        """
+        return self._learning.load(evidence)
+
+    def labels(self) -> list[dict[str, Any]]:
+        """Give the judged answers among those remembered, as rows for ``llmrouter fit``.
+
+        Returns:
+            A row for each answer whose prompt was kept (``keep_prompts``): ``prompt``, ``task``,
+            ``model`` (the target's name), ``quality``, ``cost_usd`` and ``propensity``.
+        """
+        return self._learning.labels()
+
     # -- what the frameworks' faces call ------------------------------------------------------
 
     def run(self, request: Request, hints: RoutingHints = EMPTY) -> Response:
         """Get a whole answer to a :class:`Request`; as :meth:`complete`."""
-        decision = self.decide(request, hints)
+        decision = self.decide(request, hints, sends=True)
         plan = self._plan(request, decision, streamed=False)
         return self._dispatcher.complete(request, plan, self._settler(request, decision))
 
     async def arun(self, request: Request, hints: RoutingHints = EMPTY) -> Response:
         """Get a whole answer to a :class:`Request`; as :meth:`complete`."""
-        decision = self.decide(request, hints)
+        decision = self.decide(request, hints, sends=True)
         plan = self._plan(request, decision, streamed=False)
         return await self._dispatcher.acomplete(request, plan, self._settler(request, decision))
 
     def run_stream(self, request: Request, hints: RoutingHints = EMPTY) -> Iterator[Chunk]:
         """Get the answer to a :class:`Request` in chunks; as :meth:`stream`."""
-        decision = self.decide(request, hints)
+        decision = self.decide(request, hints, sends=True)
         plan = self._plan(request, decision, streamed=True)
         return self._dispatcher.stream(request, plan, self._settler(request, decision))
 
     def arun_stream(self, request: Request, hints: RoutingHints = EMPTY) -> AsyncIterator[Chunk]:
         """Get the answer to a :class:`Request` in chunks; as :meth:`stream`."""
-        decision = self.decide(request, hints)
+        decision = self.decide(request, hints, sends=True)
         plan = self._plan(request, decision, streamed=True)
         return self._dispatcher.astream(request, plan, self._settler(request, decision))
 
-    def decide(self, request: Request, hints: RoutingHints = EMPTY) -> Decision:
-        """Choose the targets for a :class:`Request`; as :meth:`explain`."""
+    def decide(
+        self, request: Request, hints: RoutingHints = EMPTY, *, sends: bool = False
+    ) -> Decision:
+        """Choose the targets for a :class:`Request`; as :meth:`explain`.
+
+        Args:
+            request: What is asked.
+            hints: What the caller says of it.
+            sends: Whether it will be sent, and the choice is to be remembered.
+        """
         config = self.config
         prefer: Prefer = config.prefer
         hints = hints.over(self._hints)
@@ -263,6 +336,10 @@ class Router:
             balance=config.balance,
             stay=None if session is None else self.state.session(session, now),
             allowance=None if self._budgets is None else self._budgets.allowance(hints),
+            expectations=self._learning.expectations,
+            incumbents=self._incumbents,
+            explorer=self._explorer,
+            sends=sends,
         )
 
     def balances(self, hints: Hints = None) -> tuple[Balance, ...]:
@@ -347,7 +424,9 @@ class Router:
                 if cached is not None:
                     until = asked_at + cached.lifetime_s
                     self.state.stay(session, Stay(target.name, cached.tokens, until))
-            return Settlement(usage, self._cost(known, response, usage), decision)
+            cost_usd = self._cost(known, response, usage)
+            self._learning.answered(request, decision, target.name, cost_usd)
+            return Settlement(usage, cost_usd, decision)
 
         return settle
 

@@ -9,11 +9,18 @@ from llmrouter_integrations.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from llmrouter_integrations.langchain.chat_model import RoutedChatModel
+    from llmrouter_integrations.langchain.decision_model import RouterDecisionModel
+    from llmrouter_integrations.langchain.feedback import feeding
     from llmrouter_integrations.langchain.wrapped import as_target
 
-__all__ = ["RoutedChatModel", "as_target"]
+__all__ = ["RoutedChatModel", "RouterDecisionModel", "as_target", "feeding"]
 
-_HOMES = {"RoutedChatModel": "chat_model", "as_target": "wrapped"}
+_HOMES = {
+    "RoutedChatModel": "chat_model",
+    "RouterDecisionModel": "decision_model",
+    "as_target": "wrapped",
+    "feeding": "feedback",
+}
 
 try:
     import_module("langchain_core")

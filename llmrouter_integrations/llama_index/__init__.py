@@ -1,6 +1,6 @@
 """The router worn as a LlamaIndex LLM, and LlamaIndex's LLMs as its targets.
 
-:class:`RoutedLLM`; :func:`hints_for`, for a block; :func:`as_target`.
+:class:`RoutedLLM`; :func:`hints_for`, for a block; :func:`as_target`; :class:`FeedingEvaluator`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING, Any
 from llmrouter_integrations.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from llmrouter_integrations.llama_index.feedback import FeedingEvaluator
     from llmrouter_integrations.llama_index.hints import hints_for
     from llmrouter_integrations.llama_index.llm import RoutedLLM
     from llmrouter_integrations.llama_index.wrapped import as_target
 
-__all__ = ["RoutedLLM", "as_target", "hints_for"]
+__all__ = ["FeedingEvaluator", "RoutedLLM", "as_target", "hints_for"]
 
-_HOMES = {"RoutedLLM": "llm", "as_target": "wrapped", "hints_for": "hints"}
+_HOMES = {
+    "FeedingEvaluator": "feedback",
+    "RoutedLLM": "llm",
+    "as_target": "wrapped",
+    "hints_for": "hints",
+}
 
 try:
     import_module("llama_index.core")

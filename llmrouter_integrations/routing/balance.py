@@ -111,7 +111,7 @@ class Balancer:
         places = [
             place
             for place, scored in enumerate(ranked)
-            if best - scored.utility_usd < TIE_USD
+            if abs(best - scored.utility_usd) < TIE_USD
             or (group is not None and scored.target.replica_group == group)
         ]
         if len(places) > 1:

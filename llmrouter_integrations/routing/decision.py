@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from llmrouter_integrations.hints import RoutingHints
     from llmrouter_integrations.messages import Attempt
     from llmrouter_integrations.routing.cascade import Cascade
+    from llmrouter_integrations.routing.explore import Exploration
+    from llmrouter_integrations.routing.hysteresis import Kept
+    from llmrouter_integrations.routing.judge import Judge
     from llmrouter_integrations.routing.outlook import Outlook
     from llmrouter_integrations.routing.pace import Pace
     from llmrouter_integrations.routing.stickiness import SessionCache
@@ -148,6 +151,9 @@ class Decision:
         cache: What is cached of the request's session, if anything is.
         pace: How dear money is, and why; None where no budget has to last.
         cascade: Why the first in the plan is not the one worth most alone; None where it is.
+        judge: What corrected the table's qualities; None where nothing did.
+        kept: Why the first is not the one worth most: it was nearly, and was asked before.
+        exploration: What could have been tried; None where nothing could.
     """
 
     __slots__ = (
@@ -156,9 +162,12 @@ class Decision:
         "balance",
         "cache",
         "cascade",
+        "exploration",
         "features",
         "hints",
         "id",
+        "judge",
+        "kept",
         "pace",
         "plan",
         "policy",
@@ -185,6 +194,9 @@ class Decision:
         cache: SessionCache | None = None,
         pace: Pace | None = None,
         cascade: Cascade | None = None,
+        judge: Judge | None = None,
+        kept: Kept | None = None,
+        exploration: Exploration | None = None,
     ) -> None:
         self.id = id
         self.policy = policy
@@ -200,6 +212,9 @@ class Decision:
         self.cache = cache
         self.pace = pace
         self.cascade = cascade
+        self.judge = judge
+        self.kept = kept
+        self.exploration = exploration
         self._candidates: tuple[Candidate, ...] | None = None
         self._flip: tuple[float, str] | bool | None = False
 
@@ -232,6 +247,19 @@ class Decision:
     def chosen(self) -> Candidate:
         """The candidate that is tried first."""
         return self.candidates[0]
+
+    @property
+    def propensity(self) -> float:
+        """How likely the choice was to be the one it was: 1 unless exploration had a say.
+
+        Replicas, and targets that tie, count as one.
+        """
+        return 1.0 if self.exploration is None else self.exploration.propensity
+
+    def without_feedback(self, name: str) -> float:
+        """Give P(good answer) of a target in the plan, as it was expected before any feedback."""
+        scored = self.scored(name)
+        return scored.quality if self.judge is None else self.judge.without_feedback(scored)
 
     @property
     def flip_value_usd(self) -> float | None:
@@ -311,6 +339,9 @@ class Decision:
             "price_of_money": self.price_of_money,
             "pace": self.pace and self.pace._asdict(),
             "cascade": self.cascade and self.cascade._asdict(),
+            "kept": self.kept and self.kept._asdict(),
+            "propensity": self.propensity,
+            "explored": self.exploration is not None and self.exploration.explored,
             "flip_value_usd": self.flip_value_usd,
             "flip_to": self.flip_to,
             "session_move": move and move._asdict(),
@@ -323,6 +354,13 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
     first = decision.ranked[0]
     cache, dear = decision.cache, decision.price_of_money
     outlook = target.outlook(decision.features.task, decision.features.effort)
+    error = _error(outlook, scored.quality, decision.features.difficulty)
+    source = outlook.quality_source
+    if (judge := decision.judge) is not None:
+        # the evidence's also holds how far users differ from benchmarks; the table's does not
+        found = judge.error(target)
+        error = error if found is None else min(error, found)
+        source = judge.source(target, source)
     held, worth_usd, note = 0, 0.0, None
     if cache is not None and cache.tokens and target.name == cache.target:
         held, worth_usd = cache.tokens, cache.worth_usd(target)
@@ -330,6 +368,7 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
     elif _shares(scored, first, decision):
         how = (decision.balance or "weighted").replace("_", " ")
         note = f"shares the traffic with {first.target.name} ({how})"
+    note = _place_of(decision, target.name) or note
     lost_by = first.utility_usd - scored.utility_usd
     if (cascade := decision.cascade) is not None:
         note = _place_in(cascade, target.name, dear) or note
@@ -341,8 +380,8 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
         deferred=scored.deferred,
         lost_by_usd=lost_by * dear,
         quality=scored.quality,
-        quality_error=_error(outlook, scored.quality, decision.features.difficulty),
-        quality_source=outlook.quality_source,
+        quality_error=error,
+        quality_source=source,
         cost_usd=scored.cost_usd,
         cost_source=_price_source(target),
         latency_s=scored.latency_s,
@@ -358,6 +397,25 @@ def _error(outlook: Outlook, quality: float, difficulty: float) -> float:
     if not outlook.quality:
         return outlook.quality_error
     return 2 * difficulty * quality / outlook.quality * outlook.quality_error
+
+
+def _place_of(decision: Decision, name: str) -> str | None:
+    """Say of the first why it is, where it is not the one worth most."""
+    if name != decision.plan[0]:
+        return None
+    exploration, kept = decision.exploration, decision.kept
+    if exploration is not None and exploration.explored:
+        return (
+            f"tried in the place of {exploration.arms[0].target}: it may be better than it looks; "
+            f"such a request goes there with {exploration.propensity:.2%}"
+        )
+    if kept is not None and kept.target == name:
+        dear = decision.price_of_money
+        return (
+            f"stays, as it was chosen last: {kept.over} is worth ${kept.gain_usd * dear:.4g} more, "
+            f"and would have to be worth ${kept.margin_usd * dear:.4g} more"
+        )
+    return None
 
 
 def _place_in(cascade: Cascade, name: str, dear: float) -> str | None:

@@ -17,6 +17,8 @@ from llmrouter_integrations.routing.filters import (
     Wishes,
     is_choosy,
 )
+from llmrouter_integrations.routing.hysteresis import traffic_of
+from llmrouter_integrations.routing.judge import spread
 from llmrouter_integrations.routing.presets import PRESETS
 from llmrouter_integrations.routing.score import Scorer, SessionScorer
 from llmrouter_integrations.routing.stickiness import SessionCache
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from llmrouter_integrations.messages import Request
     from llmrouter_integrations.routing.allowance import Allowance
     from llmrouter_integrations.routing.decision import Features, Scored
+    from llmrouter_integrations.routing.explore import Explorer
+    from llmrouter_integrations.routing.hysteresis import Incumbents
+    from llmrouter_integrations.routing.judge import Expectations
     from llmrouter_integrations.routing.target import Target
     from llmrouter_integrations.state.base import Snapshot, Stay
 
@@ -52,6 +57,10 @@ def decide(
     balance: Balance | None = None,
     stay: Stay | None = None,
     allowance: Allowance | None = None,
+    expectations: Expectations | None = None,
+    incumbents: Incumbents | None = None,
+    explorer: Explorer | None = None,
+    sends: bool = False,
 ) -> Decision:
     """Choose the targets for a request, best first.
 
@@ -69,6 +78,10 @@ def decide(
             under "utility", not at all under "ordered".
         stay: Where the prompt of the request's session is cached, if anywhere.
         allowance: What may be spent, where there are budgets.
+        expectations: What corrects the table's qualities.
+        incumbents: Who was chosen last, and stays where another is worth hardly more.
+        explorer: Lets some requests try another target than the best.
+        sends: Whether the request will be sent: only then is the choice remembered, or explores.
 
     Raises:
         BudgetExceeded: Nothing is left that a budget has enough for.
@@ -96,6 +109,7 @@ def decide(
         if cache is None
         else SessionScorer(request, features, targets, snapshot, cache)
     )
+    judge = None if expectations is None else expectations.over(request, features)
     any_news = bool(snapshot.targets or snapshot.groups)
     demands = Demands(features)
     unmet, native = demands.unmet, features.native_tools
@@ -108,6 +122,8 @@ def decide(
             reason = _other_effort(target, effort)
         if reason is None:
             scored = score(target, dear_value, dear_waiting)
+            if judge is not None:
+                scored = judge(scored, dear_value)
             reason = _too_poor(scored, hints) if bounded else None
             if reason is None:
                 if any_news and (rest := _rests(target, snapshot, now)):
@@ -123,12 +139,28 @@ def decide(
     if allowance is not None:
         allowance.sift((ready, lacking, resting), rejected)
     share: Callable[[Balancer, list[Scored]], None] | None = None
+    kept, exploration = None, None
+    held = cache is not None and bool(cache.tokens)
     if policy == "utility":
         ready.sort(key=_BY_UTILITY, reverse=True)
         lacking.sort(key=_BY_UTILITY, reverse=True)
+        if len(ready) > 1 and not held:
+            if incumbents is not None:
+                traffic = traffic_of(features.task, value, hints)
+                kept = incumbents.keep(ready, traffic, dear_value)
+                if sends:
+                    incumbents.chose(traffic, ready[0].target)
+            if explorer is not None and sends:
+                exploration = explorer.explore(
+                    ready,
+                    features.task,
+                    hints,
+                    dear_value,
+                    lambda target: spread(judge, target, features),
+                )
         if len(ready) > 1 and (
             ready[0].target.replica_group is not None
-            or ready[0].utility_usd - ready[1].utility_usd < TIE_USD
+            or abs(ready[0].utility_usd - ready[1].utility_usd) < TIE_USD
         ):
             share = Balancer.share_lead
     elif balance is not None:
@@ -139,7 +171,7 @@ def decide(
             snapshot.targets,
             output_tokens=features.output_tokens,
             rng=rng,
-            holder=cache.target if cache is not None and cache.tokens else None,
+            holder=cache.target if cache is not None and held else None,
         )
         share(balancer, ready)
     cascade = None
@@ -175,6 +207,9 @@ def decide(
         cache=cache,
         pace=None if allowance is None else allowance.pace,
         cascade=cascade,
+        judge=judge,
+        kept=kept,
+        exploration=exploration,
     )
 
 

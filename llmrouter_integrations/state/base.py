@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 __all__ = [
     "HEALTHY",
     "Account",
+    "Answered",
     "CutOff",
+    "Evidence",
+    "FeedbackStore",
     "Health",
     "Latency",
     "Outcome",
@@ -37,6 +40,7 @@ __all__ = [
     "Snapshot",
     "StateStore",
     "Stay",
+    "Tally",
     "Ticket",
 ]
 
@@ -168,6 +172,80 @@ class Ticket:
     kept_by: Line | None = None
 
 
+class Answered(NamedTuple):
+    """An answer, as far as a score of it needs to be understood.
+
+    Attributes:
+        target: Whose it is.
+        task: What kind of work it was.
+        expected: Its P(good answer) without any feedback, 0..1.
+        cost_usd: What it cost, in dollars; None without a price.
+        propensity: How likely its decision was to be the one it was.
+        prompt: What was asked, where prompts are kept.
+    """
+
+    target: str
+    task: str
+    expected: float
+    cost_usd: float | None = None
+    propensity: float = 1.0
+    prompt: str | None = None
+
+
+class Tally(NamedTuple):
+    """What scores said of one target's answers at one task.
+
+    Attributes:
+        weight: How many scores, of which the older count less.
+        excess: By how much they were above what had been expected, summed up likewise.
+        at: Unix time at which that holds, in seconds.
+        scores: How many scores there ever were.
+    """
+
+    weight: float
+    excess: float
+    at: float
+    scores: int = 0
+
+
+Evidence: TypeAlias = "Mapping[str, Mapping[str, Tally]]"
+"""Target to task to what was learned."""
+
+
+class FeedbackStore(Protocol):
+    """Answers of late, and what scores of them taught. Thread-safe; no method waits.
+
+    Times are Unix times, in seconds, that the caller passes in.
+    """
+
+    def answered(self, decision: str, answered: Answered) -> None:
+        """Remember an answer to a decision, so that it can be judged for a while."""
+        ...
+
+    def answers(self, decision: str) -> tuple[Answered, ...]:
+        """Who answered a decision, the last one last; empty where nothing is remembered of it."""
+        ...
+
+    def judge(self, decision: str, target: str, score: float, now: float) -> bool:
+        """Learn from a score (0..1) of an answer; whether that is remembered.
+
+        A later score of the same answer replaces the earlier.
+        """
+        ...
+
+    def evidence(self) -> Evidence:
+        """What was learned. It does not change any more: later there is another."""
+        ...
+
+    def load(self, evidence: Evidence) -> None:
+        """Put what was learned elsewhere in the place of what was learned here."""
+        ...
+
+    def judged(self) -> list[tuple[Answered, float]]:
+        """Give the answers remembered that have a score, the oldest first."""
+        ...
+
+
 class Latency(Protocol):
     """How long calls of about one prompt size lately took at one target. It does not change.
 
@@ -249,7 +327,12 @@ class StateStore(Protocol):
 
     Every method is on the path of every request, sync and async alike: it takes microseconds and
     never waits for a network. A store shared between processes keeps a copy at hand.
+
+    Attributes:
+        feedback: What was said of answers.
     """
+
+    feedback: FeedbackStore
 
     def snapshot(self) -> Snapshot:
         """Everything known now."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from llmrouter_integrations.state.base import Health, Permit, Snapshot, Ticket
 from llmrouter_integrations.state.breaker import Breaker
+from llmrouter_integrations.state.feedback import Feedback
 from llmrouter_integrations.state.latency import Pace
 from llmrouter_integrations.state.places import Places
 from llmrouter_integrations.state.sessions import Sessions
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from llmrouter_integrations.state.base import (
         Account,
+        FeedbackStore,
         Latency,
         Outcome,
         Reservation,
@@ -88,6 +90,7 @@ class MemoryState:
         self._last = Snapshot()
         self._sessions = Sessions()
         self._spend = Spend()
+        self.feedback: FeedbackStore = Feedback()
 
     # -- health -------------------------------------------------------------------------------
 

@@ -1,0 +1,188 @@
+"""What a router learns while it is used: scores of its answers, kept, told on and read again."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import math
+import time
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmrouter_integrations.errors import (
+    ConfigurationError,
+    FeedbackError,
+    MissingExtraError,
+    UnknownDecisionError,
+)
+from llmrouter_integrations.routing.judge import Expectations, asked_text
+from llmrouter_integrations.state.base import Answered, Tally
+from llmrouter_integrations.state.feedback import weight_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from llmrouter_integrations.config import RouterConfig
+    from llmrouter_integrations.messages import Request
+    from llmrouter_integrations.routing.decision import Decision
+    from llmrouter_integrations.routing.judge import Predictor
+    from llmrouter_integrations.routing.target import Target
+    from llmrouter_integrations.state.base import Evidence, FeedbackStore
+
+__all__ = ["Learning"]
+
+VERSION = 1
+_FIELDS = frozenset(Tally._fields)
+
+
+class Learning:
+    """Scores of one router's answers, and what follows from them.
+
+    Args:
+        config: Where a fitted predictor is, and whether prompts are kept.
+        targets: The router's.
+        store: Where scores are kept.
+        predictor: A predictor to use in place of the configured one.
+        clock: Unix time, in seconds.
+
+    Raises:
+        ConfigurationError: The predictor cannot be read.
+    """
+
+    def __init__(
+        self,
+        config: RouterConfig,
+        targets: Sequence[Target],
+        store: FeedbackStore,
+        *,
+        predictor: Predictor | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._keeps_prompts = config.keep_prompts
+        self._models = {target.name: target.model for target in targets}
+        self._basis = "catalogue"
+        if predictor is not None:
+            self._basis = f"a {type(predictor).__name__}"
+        elif config.predictor is not None:
+            predictor, self._basis = _read(config.predictor)
+        self.expectations = Expectations(
+            targets, store.evidence, fade=weight_at, clock=clock, predictor=predictor
+        )
+
+    def answered(
+        self, request: Request, decision: Decision, target: str, cost_usd: float | None
+    ) -> None:
+        """Remember an answer, so that it can be judged."""
+        answered = Answered(
+            target,
+            decision.features.task,
+            decision.without_feedback(target),
+            cost_usd,
+            # where it was not the choice's doing, the chance of the choice tells nothing
+            decision.propensity if target == decision.plan[0] else 1.0,
+            asked_text(request) if self._keeps_prompts else None,
+        )
+        self._store.answered(decision.id, answered)
+
+    def judge(self, decision_id: str, score: float, target: str | None) -> None:
+        """Learn from a score; as :meth:`Router.feedback`."""
+        value = _score(score)
+        answers = self._store.answers(decision_id)
+        if not answers:
+            raise UnknownDecisionError(
+                f"no answer to decision {decision_id!r} is remembered: it is too old, was made by "
+                "another router or another process, or got no answer"
+            )
+        names = [answered.target for answered in answers]
+        if target is not None and target not in names:
+            near = difflib.get_close_matches(target, names, n=1, cutoff=0.0)
+            raise FeedbackError(
+                f"{target!r} gave no answer to decision {decision_id!r}; did you mean {near[0]!r}?"
+            )
+        self._store.judge(decision_id, target or names[-1], value, self._clock())
+
+    def evidence(self) -> dict[str, Any]:
+        """Write what scores taught in plain JSON types; as :meth:`Router.evidence`."""
+        return {
+            "version": VERSION,
+            "basis": self._basis,
+            "targets": {
+                target: {task: tally._asdict() for task, tally in tallies.items()}
+                for target, tallies in self._store.evidence().items()
+            },
+        }
+
+    def load(self, written: Mapping[str, Any]) -> int:
+        """Read what scores taught; as :meth:`Router.load_evidence`."""
+        evidence = _evidence(written)
+        if written.get("basis") != self._basis:
+            known = self.expectations.foretold
+            evidence = {name: found for name, found in evidence.items() if name not in known}
+        self._store.load(evidence)
+        return len(evidence)
+
+    def labels(self) -> list[dict[str, Any]]:
+        """Give a row for each judged answer whose prompt was kept; as :meth:`Router.labels`."""
+        return [
+            {
+                "prompt": answered.prompt,
+                "task": answered.task,
+                "model": answered.target,
+                "quality": score,
+                "cost_usd": answered.cost_usd,
+                "propensity": answered.propensity,
+            }
+            for answered, score in self._store.judged()
+            if answered.prompt is not None
+        ]
+
+
+def _score(score: Any) -> float:
+    # numpy's booleans are not Real
+    value = float(score) if isinstance(score, Real) or hasattr(score, "__float__") else math.nan
+    if not 0.0 <= value <= 1.0:
+        raise FeedbackError(
+            f"a score is true or false, or a number from 0 to 1, not {score!r}"
+        ) from None
+    return value
+
+
+def _read(path: str) -> tuple[Predictor, str]:
+    """Read a fitted predictor, and name what it was read from."""
+    try:
+        from llmrouter_integrations.routing import fitted_file
+    except ModuleNotFoundError as error:
+        if error.name != "numpy":
+            raise
+        raise MissingExtraError("A fitted predictor", "eval", "numpy") from None
+    predictor = fitted_file.load(path)
+    digest = hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
+    return predictor, f"fitted {digest}"
+
+
+def _evidence(written: Any) -> Evidence:
+    """Read evidence as :meth:`Learning.evidence` writes it."""
+    try:
+        if written["version"] != VERSION:
+            raise ConfigurationError(
+                f"evidence of version {written['version']!r} cannot be read, only {VERSION}"
+            )
+        found = {
+            str(target): {str(task): _tally(tally) for task, tally in tallies.items()}
+            for target, tallies in written["targets"].items()
+        }
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigurationError(f"this is no evidence as a router wrote it: {error!r}") from None
+    return found
+
+
+def _tally(written: Mapping[str, Any]) -> Tally:
+    if written.keys() != _FIELDS:
+        raise ValueError(f"a tally has {', '.join(sorted(_FIELDS))}")
+    weight, excess, at = (float(written[name]) for name in ("weight", "excess", "at"))
+    if not (math.isfinite(at) and 0.0 <= weight < math.inf and abs(excess) <= weight + 1e-6):
+        raise ValueError(f"no scores add up to {dict(written)}")
+    return Tally(weight, excess, at, int(written["scores"]))
