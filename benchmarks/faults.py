@@ -5,6 +5,7 @@
     python benchmarks/faults.py --fault stream --fault rate-limited-retry-after
     python benchmarks/faults.py --smoke                # two faults, tiny
     python benchmarks/faults.py --json out.json
+    python benchmarks/faults.py --read a.json --read b.json   # print what earlier runs kept
     python benchmarks/faults.py --leaks                # what 10,000 faulty requests leave behind
 
 Each fault of docs/faults.md happens to the first of two targets, while the other is healthy; and
@@ -32,7 +33,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from _peers import CALL_S, Given, Place, installed, versions
+from _peers import CALL_S, PEERS, Given, Place, installed, versions
 
 from llmrouter_integrations.drill.answers import kind_of_object, kind_of_text, prompt
 from llmrouter_integrations.drill.leaks import leaks
@@ -242,6 +243,21 @@ def table(found: list[dict[str, Any]], peers: list[str], *, streamed: bool) -> I
         yield f"| {fault} | {' | '.join(told)} |"
 
 
+def summary(found: list[dict[str, Any]], peers: list[str]) -> Iterator[str]:
+    """Write what each came to over all faults of one target, plain and streamed."""
+    yield "| | answered | error told | spliced | cut, silently | broken, passed on | calls | +p99 |"
+    yield "|---|---:|---:|---:|---:|---:|---:|---:|"
+    for peer in peers:
+        own = [f for f in found if f["peer"] == peer and f["fault"] != BOTH]
+        if not own:
+            continue
+        shares = [sum(f["outcomes"][name] for f in own) / len(own) for name in OUTCOMES]
+        calls = sum(f["calls"] for f in own) / len(own)
+        worst_s = max(f["added_p99_s"] for f in own)
+        told = [f"{share:.0%}" for share in shares] + [f"{calls:.1f}", f"{worst_s:.1f} s"]
+        yield f"| {peer} | {' | '.join(told)} |"
+
+
 def cell(figures: dict[str, Any] | None) -> str:
     if figures is None:
         return ""
@@ -269,33 +285,57 @@ def main() -> None:
     parser.add_argument("--peer", action="append", help="only the peers whose name holds this")
     parser.add_argument("--requests", type=int, default=40)
     parser.add_argument("--concurrency", type=int, default=20)
+    parser.add_argument("--read", action="append", type=Path, help="print what a run kept")
     parser.add_argument("--leaks", action="store_true", help="what faulty requests leave behind")
     arguments = parser.parse_args()
     if arguments.leaks:
         measure_leaks(200 if arguments.smoke else 10_000)
         return
-    requests = 2 if arguments.smoke else arguments.requests
-    concurrency = 2 if arguments.smoke else arguments.concurrency
+    if arguments.read:
+        kept = [json.loads(path.read_text()) for path in arguments.read]
+        show([row for run in kept for row in run["found"]], kept[0])
+        return
+    about = {
+        "python": platform.python_version(),
+        "versions": list(versions()),
+        "requests": 2 if arguments.smoke else arguments.requests,
+        "concurrency": 2 if arguments.smoke else arguments.concurrency,
+    }
     names = arguments.fault or list(SMOKE if arguments.smoke else TABLE)
     wanted = arguments.peer or [""]
     peers = [p for p in installed(print) if any(name in p.name for name in wanted)]
     # one loop for all: ChatOpenAI's cached clients do not outlive the loop they were made in
     with RemoteStage() as stage, asyncio.Runner() as loop:
-        bench = Bench(stage, requests, concurrency)
+        bench = Bench(stage, about["requests"], about["concurrency"])
         cases = cases_of(names, both=not arguments.smoke)
-        found = loop.run(run(bench, cases, peers, partial(keep, arguments.json)))
-    print(f"python {platform.python_version()}, {', '.join(versions())}")
-    print(f"{requests} requests, {concurrency} at once, after a wave of {concurrency}; ", end="")
-    print(f"one call may take {CALL_S:g} s. Answered correctly; calls a request; ", end="")
-    print("what is added to the slowest hundredth\n")
+        kept_in = partial(keep, arguments.json, about)
+        found = loop.run(run(bench, cases, peers, kept_in))
+    show(found, about)
+
+
+def show(found: list[dict[str, Any]], about: dict[str, Any]) -> None:
+    """Print the tables; of what was measured twice, the first."""
+    first: dict[tuple[str, bool, str], dict[str, Any]] = {}
+    for row in found:
+        first.setdefault((row["fault"], row["streamed"], row["peer"]), row)
+    ranks = {name: rank for rank, name in enumerate((*TABLE, BOTH))}
+    found = sorted(first.values(), key=lambda row: ranks.get(row["fault"], len(ranks) - 1.5))
+    peers = [p.name for p in PEERS if any(row["peer"] == p.name for row in found)]
+    print(f"python {about['python']}, {', '.join(about['versions'])}")
+    print(f"{about['requests']} requests, {about['concurrency']} at once, after a wave of ", end="")
+    print(f"{about['concurrency']}; one call may take {CALL_S:g} s\n")
+    print("Of all faults below but the last, plain and streamed: what requests came to, calls for")
+    print("each, and the most that was added to the slowest hundredth\n")
+    print("\n".join(summary(found, peers)), end="\n\n")
+    print("Answered correctly; calls a request; what is added to the slowest hundredth\n")
     for streamed in (False, True):
-        print("\n".join(table(found, [p.name for p in peers], streamed=streamed)), end="\n\n")
+        print("\n".join(table(found, peers, streamed=streamed)), end="\n\n")
 
 
-def keep(path: Path | None, found: list[dict[str, Any]]) -> None:
+def keep(path: Path | None, about: dict[str, Any], found: list[dict[str, Any]]) -> None:
     """Write what was found so far: an hour is long enough to be cut short."""
     if path is not None:
-        path.write_text(json.dumps({"versions": list(versions()), "found": found}, indent=1))
+        path.write_text(json.dumps({**about, "found": found}, indent=1))
 
 
 def measure_leaks(requests: int) -> None:

@@ -35,14 +35,25 @@ from llmrouter_integrations.evaluation.evaluate import (
 from llmrouter_integrations.evaluation.fit import fit
 from llmrouter_integrations.evaluation.html import figure_text
 from llmrouter_integrations.evaluation.record import as_record, figures_of
+from llmrouter_integrations.evaluation.task_measuring import COARSE, left_out, told
+from llmrouter_integrations.evaluation.task_training import hashed
 from llmrouter_integrations.evaluation.traffic import COST_SHARES, Traffic, run
+from llmrouter_integrations.evaluation.train_tasks import (
+    FAMILIES,
+    SEED,
+    TASKS,
+    corpus_prompts,
+    dressed,
+)
 from llmrouter_integrations.fleet import discover
+from llmrouter_integrations.routing.task_model import shipped
 from llmrouter_integrations.wire.inbound import request_from
 
 if TYPE_CHECKING:
     from llmrouter_integrations.evaluation.datasets import LabelledTable
 
 ROOT = Path(__file__).resolve().parent.parent
+FROZEN = ROOT / "tests" / "routing" / "data"
 LLMROUTER, MMLU, GSM8K, ROUTERBENCH = (
     "llmrouter_train.csv",
     "routellm_mmlu_dev.csv",
@@ -87,6 +98,8 @@ def main() -> None:
             "LiveBench's table as traffic, half of the tasks to learn and half to judge",
             livebench,
         ),
+        ("What is asked: the task of prompts frozen before the training", tasks_told),
+        ("What is asked, on sources left out of the training (docs/tasks.md)", tasks_left_out),
         (
             "Time of a fitted prediction of 9 models, prompts of 1 KB, CPU microseconds",
             fitted_time,
@@ -206,6 +219,60 @@ def livebench(bench: Bench) -> list[Row]:
     return rows
 
 
+def tasks_told(bench: Bench) -> list[Row]:
+    rows = [json.loads(line) for line in (FROZEN / "task_prompts.jsonl").read_text().splitlines()]
+    said = [(row["task"], told(shipped(), row["prompt"])) for row in rows]
+    pairs = [json.loads(line) for line in (FROZEN / "paraphrases.jsonl").read_text().splitlines()]
+    flipped = [
+        told(shipped(), pair["prompt"]) != told(shipped(), pair["paraphrase"]) for pair in pairs
+    ]
+    flip_rate = share_of(flipped, bench)
+    met = flip_rate.value is not None and flip_rate.value <= 0.10
+    return [
+        *right_shares(said, bench, 0.70),
+        Row("flips, paraphrases by hand", flip_rate, "<= 0.10", met, {}),
+    ]
+
+
+def tasks_left_out(bench: Bench) -> list[Row]:
+    training, _ = corpus_prompts(bench.shared)
+    if bench.smoke:
+        training = training[::20]
+    prompts = dressed(training, SEED)
+    kept = dict(list(FAMILIES.items())[-1:]) if bench.smoke else FAMILIES
+    held = left_out(
+        prompts,
+        hashed(prompts, TASKS),
+        len(training),
+        families=kept,
+        seed=SEED,
+        tell=lambda _: None,
+    )
+    rows = []
+    for score in held.scores:
+        figure = Figure(score.coarse, None, None)
+        beside = {"all tasks": Figure(score.right, None, None)}
+        met = score.coarse >= 0.80
+        rows.append(Row(score.name, figure, ">= 0.80 code/math/rest", met, beside))
+    return rows
+
+
+def right_shares(said: list[tuple[str, str]], bench: Bench, goal: float) -> list[Row]:
+    coarse = [tuple(t if t in COARSE else "rest" for t in pair) for pair in said]
+    rows = []
+    for what, pairs, least in (("all tasks", said, goal), ("code, math, rest", coarse, 0.80)):
+        figure = share_of([task == found for task, found in pairs], bench)
+        met = figure.value is not None and figure.value >= least
+        rows.append(Row(what, figure, f">= {least:.2f}", met, {}))
+    return rows
+
+
+def share_of(values: list[bool], bench: Bench) -> Figure:
+    rng = np.random.default_rng(bench.options.seed)
+    drawn = rng.choice(values, (bench.options.resamples, len(values))).mean(axis=1)
+    return Figure(float(np.mean(values)), *map(float, np.quantile(drawn, [0.025, 0.975])))
+
+
 def decision_time(bench: Bench) -> list[Row]:
     known = discover(Catalog.load(), os.environ, keys_required=False)
     # there are fewer, so some stand there twice, under other names
@@ -214,7 +281,8 @@ def decision_time(bench: Bench) -> list[Row]:
     words = ("solve", "write", "which", "summarize", "table", "python", "integral", "story")
     rng = np.random.default_rng(bench.options.seed)
     calls = 200 if bench.smoke else 5000
-    prompts = [" ".join(rng.choice(words, 160))[:1000] for _ in range(200)]
+    # more than are remembered of the last ones
+    prompts = [" ".join(rng.choice(words, 160))[:1000] for _ in range(1000)]
     requests = [request_from(prompt, {}) for prompt in prompts]
     seconds = []
     for n in range(calls + 100):

@@ -92,7 +92,7 @@ def test_explain_shows_every_candidate_and_needs_no_key(run):
         "anthropic/claude-opus-5",
     )
     assert status == 0
-    assert "task code (told by rules)" in out
+    assert "task code (told by classifier)" in out
     assert "chosen; quality: LiveBench" in out
     assert "lost by $" in out
     assert "the choice flips to" in out

@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from llmrouter_integrations import __version__
-from llmrouter_integrations.cli import ask, catalog, demo, drill, evaluate, explain, fit, models
+from llmrouter_integrations.cli import (
+    ask,
+    catalog,
+    classify,
+    demo,
+    drill,
+    evaluate,
+    explain,
+    fit,
+    models,
+)
 
 app = typer.Typer(
     name="llmrouter",
@@ -37,5 +47,6 @@ app.command("explain")(explain.explain)
 app.command("models")(models.models)
 app.command("drill")(drill.drill)
 app.command("eval")(evaluate.evaluate)
+app.command("classify")(classify.classify)
 app.command("fit")(fit.fit)
 app.add_typer(catalog.app, name="catalog")

@@ -29,7 +29,7 @@ class Features:
 
     Attributes:
         task: What kind of work it is.
-        task_source: "hint", "structure", "rules" or "default": how the task was told.
+        task_source: "hint", "structure", "classifier" or "default": how the task was told.
         difficulty: 0 (trivial) to 1 (hard).
         needs: Abilities without which a target cannot serve it ("tools", "image", ...).
         input_tokens: Estimated length of the prompt, in tokens.
@@ -39,6 +39,8 @@ class Features:
         native_required: Whether one of those must be called.
         earlier_needs: Abilities without which a target would be sent the answered turns with a
             word in the place of what it cannot read ("image", ...).
+        task_probability: How likely the task is the right one, 0..1, as the classifier is
+            calibrated.
         effort: The reasoning effort the caller asks for, if any.
     """
 
@@ -52,6 +54,7 @@ class Features:
     native_tools: frozenset[str] = frozenset()
     native_required: bool = False
     earlier_needs: frozenset[str] = frozenset()
+    task_probability: float = 1.0
     effort: str | None = None
 
 

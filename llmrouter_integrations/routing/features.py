@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from llmrouter_integrations.hints import TASKS
 from llmrouter_integrations.messages import (
     AudioPart,
     FilePart,
@@ -28,8 +29,9 @@ from llmrouter_integrations.messages import (
 from llmrouter_integrations.routing.decision import Features
 from llmrouter_integrations.routing.task import (
     difficulty_of,
-    instruction_words,
+    said_in,
     task_from_words,
+    task_probabilities,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.hints import RoutingHints
     from llmrouter_integrations.messages import Part, Request
 
-__all__ = ["TYPICAL_OUTPUT_TOKENS", "estimate_tokens", "read_features"]
+__all__ = ["TYPICAL_OUTPUT_TOKENS", "estimate_tokens", "read_features", "read_tasks"]
 
 IMAGE_TOKENS = 1000
 """A full-size image: OpenAI and Anthropic bill 700 to 1,600 tokens for one of a megapixel."""
@@ -136,12 +138,9 @@ def read_features(request: Request, hints: RoutingHints) -> Features:
     needs: set[str] = set()
     earlier: set[str] = set()
     tokens = 0
-    asked = ""
     pending = asked_from(request.messages)
     for place, message in enumerate(request.messages):
         tokens += _measure(message.parts, needs if place >= pending else earlier) + MESSAGE_TOKENS
-        if message.role == "user":
-            asked = message.text or asked
     native: frozenset[str] = frozenset()
     native_required = False
     if request.tools:
@@ -154,15 +153,16 @@ def read_features(request: Request, hints: RoutingHints) -> Features:
             native_required = request.tool_choice == "required" and not functions
         for tool in functions:
             tokens += (len(tool.description) + 7 * _written(tool.parameters) // 8) // 4 + 8
-    asked = asked.strip()
-    words = instruction_words(asked)
-    task, source = _task(hints, needs | earlier, tokens) or _task_from_text(request, asked, words)
+    said = said_in(request.messages)
+    task, source, probability = _task(hints, needs | earlier, tokens) or task_from_words(
+        said, structured=request.output is not None
+    )
     typical = TYPICAL_OUTPUT_TOKENS[task] or tokens
     limit = request.max_tokens
     return Features(
         task=task,
         task_source=source,
-        difficulty=difficulty_of(task, words, tokens),
+        difficulty=difficulty_of(task, said.asked, tokens),
         needs=frozenset(needs),
         input_tokens=tokens,
         output_tokens=min(typical, limit) if limit else typical,
@@ -170,27 +170,34 @@ def read_features(request: Request, hints: RoutingHints) -> Features:
         native_tools=native,
         native_required=native_required,
         earlier_needs=frozenset(earlier - needs) if earlier else frozenset(),
+        task_probability=probability,
         effort=request.reasoning_effort,
     )
 
 
-def _task(hints: RoutingHints, needs: set[str], tokens: int) -> tuple[str, str] | None:
+def read_tasks(request: Request, seen: Features) -> dict[str, float]:
+    """Give the probability of every task, the likeliest first.
+
+    Args:
+        request: What is asked.
+        seen: Its features; where the caller or the form of the request told the task, that is
+            certain.
+    """
+    if seen.task_source in ("hint", "structure"):
+        told = {seen.task: 1.0}
+    else:
+        told = task_probabilities(said_in(request.messages))
+    return told | {task: 0.0 for task in TASKS if task not in told}
+
+
+def _task(hints: RoutingHints, needs: set[str], tokens: int) -> tuple[str, str, float] | None:
     """Tell the task where the caller or the structure does."""
     if hints.task is not None:
-        return hints.task, "hint"
+        return hints.task, "hint", 1.0
     if "tools" in needs:
-        return "tool_use", "structure"
+        return "tool_use", "structure", 1.0
     if "image" in needs or "video" in needs:
-        return "vision", "structure"
+        return "vision", "structure", 1.0
     if tokens > LONG_CONTEXT_TOKENS:
-        return "long_context", "structure"
+        return "long_context", "structure", 1.0
     return None
-
-
-def _task_from_text(request: Request, asked: str, words: list[str]) -> tuple[str, str]:
-    found = task_from_words(asked, words)
-    if found is not None:
-        return found, "rules"
-    if request.output is not None:
-        return "extraction", "structure"
-    return "chat", "default"

@@ -1,59 +1,47 @@
-"""Tell the kind of work from the words of the request, by rule.
+"""Tell the kind of work from the words of a request, and how hard it looks.
 
-Only the instruction is read: its beginning and its end, where people put what they want. What
-stands between, quoted documents mostly, does not decide. The rules are deliberately few and
-certain; where none holds the task is left to the default.
+The words are read by the classifier of :mod:`~.task_model`. What the user wrote last decides; a
+system prompt that sets a job for whatever comes next ("Translate all you are given") counts as much
+as the user's words, and an earlier turn helps out where the last one does not say ("and in
+French?"). Where nothing is sure the task is left to the default.
 """
 
 from __future__ import annotations
 
-import re
+from typing import TYPE_CHECKING, NamedTuple
 
-__all__ = ["difficulty_of", "instruction_words", "task_from_words"]
+from llmrouter_integrations.routing.task_model import TaskOpinion, opinion_of, shipped
 
+if TYPE_CHECKING:
+    from llmrouter_integrations.messages import Message
+
+__all__ = [
+    "DEFAULT",
+    "SURE",
+    "Said",
+    "difficulty_of",
+    "said_in",
+    "task_from_words",
+    "task_probabilities",
+]
+
+DEFAULT = "chat"
+SURE = 0.25
+"""Below this the default is as likely to be right, on sources the classifier was not trained on:
+docs/tasks.md."""
+_STRUCTURED_SURE = 0.6
+"""Where the answer must have a form, extraction is what is asked unless the words say otherwise."""
+_SYSTEM_SURE = 0.6
+_STANDING = frozenset(
+    ["translation", "classification", "extraction", "summarization", "code", "math"]
+)
+"""Jobs a system prompt sets; that it speaks of stories or of chat is most often its manner."""
+_SYSTEM_WEIGHT = 1.5
+_EARLIER_WEIGHT = 1.5
+_FOLLOW_UP_CHARS = 60
+"""A turn no longer than this may lean on the one before."""
 _EDGE_CHARS = 300
 LONG_PROMPT_TOKENS = 2_000
-_WORDS = re.compile(r"[a-z+#]+")
-
-_VOTES = {
-    "code": (
-        "python javascript typescript java rust golang kotlin swift c++ c# sql bash html css regex "
-        "function code bug debug refactor compile unittest pytest api script algorithm stacktrace "
-        "traceback exception dockerfile sqlalchemy react django pandas numpy async codebase"
-    ),
-    "math": (
-        "solve equation integral derivative probability theorem proof prove triangle polynomial "
-        "matrix calculate compute arithmetic percent percentage algebra geometry sum fraction "
-        "remainder divisible integer integers equation equations"
-    ),
-    "reasoning": (
-        "puzzle logic logical deduce infer riddle premises conclusion syllogism therefore"
-    ),
-    "extraction": (
-        "extract parse fields field entities json structured names dates invoice csv columns"
-    ),
-    "summarization": ("summarize summarise summary tldr condense shorten gist abstract"),
-    "translation": ("translate translation translated traduce traduis übersetze"),
-    "creative": (
-        "story poem haiku sonnet lyrics novel fiction screenplay slogan limerick fairytale essay"
-    ),
-    "classification": (
-        "classify classification categorize categorise label sentiment category spam"
-    ),
-}
-_WORD_TO_TASK = {word: task for task, words in _VOTES.items() for word in words.split()}
-# a verb that names the task outright outweighs topic words around it
-_STRONG = {
-    **dict.fromkeys(("summarize", "summarise", "summary", "tldr"), "summarization"),
-    **dict.fromkeys(("translate", "translation"), "translation"),
-    **dict.fromkeys(("classify", "categorize", "categorise"), "classification"),
-    "extract": "extraction",
-    "prove": "math",
-    "refactor": "code",
-    "debug": "code",
-    **dict.fromkeys(("poem", "haiku", "sonnet", "story"), "creative"),
-}
-_MARKS_OF_CODE = ("```", "def ", "#include", "SELECT ", "=> {", "();", "import ")
 _HARD = (
     "prove proof optimize optimise concurrent distributed architecture derive rigorous complex "
     "olympiad theorem tradeoffs design analyze analyse carefully multi step edge cases"
@@ -76,44 +64,83 @@ _BASE_DIFFICULTY = {
 }
 
 
-def instruction_words(text: str) -> list[str]:
-    """Give the lower-cased words of the instruction: the beginning and the end of a text."""
-    if len(text) > 2 * _EDGE_CHARS:
-        text = f"{text[:_EDGE_CHARS]} {text[-_EDGE_CHARS:]}"
-    return _WORDS.findall(text.lower())
+class Said(NamedTuple):
+    """What a conversation says of the task.
+
+    Attributes:
+        asked: The last the user wrote.
+        earlier: What the user wrote before that.
+        system: The system prompt.
+    """
+
+    asked: str
+    earlier: str
+    system: str
 
 
-def task_from_words(text: str, words: list[str]) -> str | None:
-    """Tell the task from what a user wrote, or None where no rule is sure.
+def said_in(messages: tuple[Message, ...]) -> Said:
+    """Find what a conversation says of the task."""
+    asked = earlier = system = ""
+    for message in messages:
+        if message.role == "user":
+            if text := message.text.strip():
+                asked, earlier = text, asked
+        elif message.role in ("system", "developer"):
+            system = message.text.strip() or system
+    return Said(asked, earlier, system)
+
+
+def _opinion(said: Said) -> TaskOpinion:
+    """Weigh what was asked with what was said before."""
+    model = shipped()
+    found = opinion_of(said.asked)
+    if said.system:
+        standing = opinion_of(said.system)
+        if standing.probability > _SYSTEM_SURE and standing.task in _STANDING:
+            found = model.weigh(_added(found.logits, standing.logits, _SYSTEM_WEIGHT))
+    leans = found.task == DEFAULT or found.probability < SURE
+    if said.earlier and leans and len(said.asked) <= _FOLLOW_UP_CHARS:
+        found = model.weigh(_added(found.logits, opinion_of(said.earlier).logits, _EARLIER_WEIGHT))
+    return found
+
+
+def _added(
+    logits: tuple[float, ...], others: tuple[float, ...], weight: float
+) -> tuple[float, ...]:
+    return tuple([a + weight * b for a, b in zip(logits, others, strict=True)])
+
+
+def task_from_words(said: Said, *, structured: bool = False) -> tuple[str, str, float]:
+    """Tell the task, how it was told and how likely it is the right one.
 
     Args:
-        text: What the user wrote.
-        words: Its :func:`instruction_words`.
+        said: What the conversation says.
+        structured: Whether the answer has to have a form (a JSON schema).
     """
-    votes: dict[str, int] = {}
-    for word in words:
-        task = _WORD_TO_TASK.get(word)
-        if task is not None:
-            votes[task] = votes.get(task, 0) + (3 if _STRONG.get(word) == task else 1)
-    for mark in _MARKS_OF_CODE:
-        if mark in text:
-            votes["code"] = votes.get("code", 0) + 2
-            break
-    if votes:
-        best = max(votes, key=votes.__getitem__)
-        if votes[best] > 1:
-            return best
-    if text.endswith("?"):
-        # a question behind a long text is asked of that text
-        return "qa" if len(text) > _EDGE_CHARS else next(iter(votes), None)
-    return None
+    if not any(said):
+        return ("extraction", "structure", 1.0) if structured else (DEFAULT, "default", 1.0)
+    found = _opinion(said)
+    task, probability, logits = found
+    if structured and (task == DEFAULT or probability < _STRUCTURED_SURE):
+        # nobody chats in JSON
+        return "extraction", "structure", 1.0
+    if probability < SURE:
+        return DEFAULT, "default", shipped().probabilities(logits)[DEFAULT]
+    return task, "classifier", probability
 
 
-def difficulty_of(task: str, words: list[str], input_tokens: int) -> float:
+def task_probabilities(said: Said) -> dict[str, float]:
+    """Give the probability of every task, the likeliest first."""
+    return shipped().probabilities(_opinion(said).logits) if any(said) else {DEFAULT: 1.0}
+
+
+def difficulty_of(task: str, asked: str, input_tokens: int) -> float:
     """Guess how hard a request is, 0 to 1, from its task, its words and its length.
 
-    The figures are judgement, not measurement: a prior until labels say better.
+    The figures are judgement, not measurement: a prior until labels say better (docs/tasks.md).
     """
-    hard = sum([word in _HARD_WORDS for word in words])
+    if len(asked) > 2 * _EDGE_CHARS:
+        asked = f"{asked[:_EDGE_CHARS]} {asked[-_EDGE_CHARS:]}"
+    hard = len(_HARD_WORDS.intersection(asked.lower().split()))
     level = _BASE_DIFFICULTY[task] + 0.08 * min(hard, 4)
     return min(1.0, level + 0.05 if input_tokens > LONG_PROMPT_TOKENS else level)

@@ -7,6 +7,7 @@ import base64
 import pytest
 
 from llmrouter_integrations.hints import EMPTY, RoutingHints
+from llmrouter_integrations.hints import TASKS as TASKS_KNOWN
 from llmrouter_integrations.messages import (
     AudioPart,
     FilePart,
@@ -20,7 +21,10 @@ from llmrouter_integrations.messages import (
     ToolCallPart,
     ToolResultPart,
 )
-from llmrouter_integrations.routing.features import estimate_tokens, read_features
+from llmrouter_integrations.routing import task, task_model
+from llmrouter_integrations.routing.features import estimate_tokens, read_features, read_tasks
+from llmrouter_integrations.routing.task import SURE
+from llmrouter_integrations.routing.task_model import BUCKETS, TaskModel
 
 
 def user(*parts):
@@ -63,17 +67,61 @@ def test_quoted_text_does_not_decide_the_task():
         (Request((user("What is this?", ImagePart(url="u")),)), "vision", "structure"),
         (Request((user("word " * 40_000),)), "long_context", "structure"),
         (Request((user("John is 3"),), output=OutputFormat()), "extraction", "structure"),
-        (Request((user("hi"),)), "chat", "default"),
+        (Request((user("Is 91 prime?"),), output=OutputFormat()), "math", "classifier"),
+        (Request((user(""),), output=OutputFormat()), "extraction", "structure"),
+        (Request((user("hi"),)), "chat", "classifier"),
+        (Request((user(""),)), "chat", "default"),
         (
             Request((user("hi"),), tools=(NativeTool("openai", {"type": "web_search"}),)),
             "chat",
-            "default",
+            "classifier",
         ),
     ],
 )
 def test_structure_tells_the_task_before_words(request_, task, source):
     features = read_features(request_, EMPTY)
     assert (features.task, features.task_source) == (task, source)
+
+
+TRANSLATE = Message("system", (TextPart("Translate everything the user writes to French."),))
+HELPFUL = Message("system", (TextPart("You are a helpful assistant."),))
+
+
+@pytest.mark.parametrize(
+    ("messages", "task"),
+    [
+        ((TRANSLATE, user("The meeting starts at nine.")), "translation"),
+        ((HELPFUL, user("What is the capital of Peru?")), "chat"),
+        ((HELPFUL, user("Write a haiku about autumn")), "creative"),
+        ((user('Translate "good morning" to German'), user("and in French?")), "translation"),
+        ((user("Write a poem about the sea"), user("make it shorter")), "creative"),
+        ((user("Write a poem about the sea"), user("Solve x^2 - 5x + 6 = 0")), "math"),
+        ((user("Write a poem about the sea"), user("")), "creative"),
+    ],
+)
+def test_what_was_said_before_helps_where_the_last_turn_does_not_say(messages, task):
+    assert read_features(Request(messages), EMPTY).task == task
+
+
+def test_what_is_not_sure_is_left_to_the_default(monkeypatch):
+    tasks = ("code", "math", "chat", "qa", "creative")
+    torn = TaskModel(tasks, 1.0, (0.1, 0.0, 0.0, 0.0, 0.0), bytes([128]) * BUCKETS * len(tasks))
+    for module in (task, task_model):
+        monkeypatch.setattr(module, "shipped", lambda: torn)
+    seen = read_features(Request((user("what no other test here asks"),)), EMPTY)
+    assert (seen.task, seen.task_source) == ("chat", "default")
+    assert 0 < seen.task_probability < SURE
+
+
+def test_the_tasks_of_a_request_with_their_probabilities():
+    request = Request((user("Solve the equation x^2 - 5x + 6 = 0"),))
+    seen = read_features(request, EMPTY)
+    chances = read_tasks(request, seen)
+    assert next(iter(chances.items())) == ("math", seen.task_probability)
+    assert set(chances) == set(TASKS_KNOWN)
+    assert sum(chances.values()) == pytest.approx(1)
+    tooled = Request((user("hi"),), tools=(Tool("f"),))
+    assert read_tasks(tooled, read_features(tooled, EMPTY))["tool_use"] == 1
 
 
 def test_the_caller_knows_best():

@@ -1,0 +1,357 @@
+"""Reads a prompt as features: what is asked, kept apart from what is quoted with it.
+
+What is quoted (text in fences, tags or quotation marks, long text after a colon, the middle of a
+long prompt) is read as plain words of their own kind, so that the classifier can learn that they
+say little: a poem to be summarised asks for no poem. What is asked is read as words, pairs of
+neighbours and word stems; and the form of the whole (marks) is read besides.
+
+The text is brought to one form first (case, typography, width, spaces, figures), and long prompts
+are read at their beginning and their end, so that the time is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import pairwise
+from typing import NamedTuple
+
+__all__ = ["Reading", "read_text"]
+
+WINDOW_CHARS = 1500
+"""Read at either end of a prompt; what stands between is not looked at."""
+_ASKED_CHARS = 240
+"""Of text outside quotes, read as what is asked, at either end; the middle counts as quoted."""
+_QUOTED_CHARS = 300
+"""Of quoted text, read at either end."""
+_COLON_CHARS = 60
+"""Text after a colon counts as quoted from this length on."""
+
+_QUOTES = re.compile(
+    r'"""(.+?)"""|"([^"\n]+)"|\u201c([^\u201c\u201d]+)\u201d|\u00ab([^\u00ab\u00bb]+)\u00bb|'
+    r"\u201e([^\u201e\u201c\u201d]+)[\u201c\u201d]|\u300c([^\u300c\u300d]{4,})\u300d|"
+    r"\u300e([^\u300e\u300f]{4,})\u300f",
+    re.DOTALL,
+)
+_QUOTE_OPENERS = frozenset('"\u201c\u00ab\u201e\u300c\u300e')
+_TAGGED = re.compile(
+    r"<(documents?|context|text|article|passage|e?mail|sources?|quote|input|data|transcript|"
+    r"review|content|conversation|message|excerpt|notes)\b[^>]*>(.*?)</\1>",
+    re.DOTALL | re.IGNORECASE,
+)
+_COLON = re.compile(r":\s+(?=\S)")
+_LABELS = (
+    "question q task instruction instructions problem user human query request riddle exercise "
+    "frage aufgabe tâche problème pregunta tarea problema pergunta domanda compito вопрос задача "
+    "问题 質問 प्रश्न السؤال"
+)
+_ASKING_LABELS = frozenset(_LABELS.split())
+_HELLO = (
+    r"hi|hello|hey|dear \w+|good (?:morning|afternoon|evening|day)|hallo|guten tag|bonjour|salut|"
+    r"hola|buenas|buenos d\u00edas|ol\u00e1|oi|bom dia|ciao|buongiorno|"
+    r"\u043f\u0440\u0438\u0432\u0435\u0442|\u0437\u0434\u0440\u0430\u0432\u0441\u0442\u0432\u0443"
+    r"\u0439\u0442\u0435|\u4f60\u597d|\u60a8\u597d|\u3053\u3093\u306b\u3061\u306f|"
+    r"\u0928\u092e\u0938\u094d\u0924\u0947|\u0645\u0631\u062d\u0628\u0627|\u0623\u0647\u0644\u0627"
+)
+_THANK_YOU = (
+    r"(?:many )?thanks|thank you|thx|cheers|danke|vielen dank|merci|gracias|obrigad[oa]|grazie|"
+    r"\u0441\u043f\u0430\u0441\u0438\u0431\u043e|\u8c22\u8c22|\u3042\u308a\u304c\u3068\u3046|"
+    r"\u0927\u0928\u094d\u092f\u0935\u093e\u0926|\u0634\u0643\u0631\u0627"
+)
+_GREETING = re.compile(
+    rf"(?:{_HELLO})(?: there| all| everyone)?\s*[,.!:\n]+\s*|"
+    r"(?:please|pls|kindly)[, ]+|"
+    r"(?:(?:can|could|would|will) you |please |i need you to )(?:please )?(?:help|assist) me"
+    r"(?: out)?(?: with (?:this|the following|something))?\s*[,.!?:]+\s*|"
+    r"(?:i have a |quick |just a |one )+(?:quick |small )?question\s*[,.!?:]+\s*",
+    re.IGNORECASE,
+)
+_THANKS = re.compile(
+    rf"(?:(?<=[.,!?])|(?<=[.,!?]\s)|(?<=\n))(?:{_THANK_YOU})"
+    r"(?: (?:so much|very much|a lot|in advance|you))*[.!\s]*$|"
+    r"\n\s*(?:answer|a|response|solution)\s*:\s*$",
+    re.IGNORECASE,
+)
+_COURTESIES = 3
+"""At most so many are taken off, at either end."""
+_THANKS_CHARS = 48
+_LABEL_CHARS = 14
+_SENTENCE_CHARS = 200
+"""A colon further than this from the start of its line belongs to the sentence."""
+_LAST_PARAGRAPH_CHARS = 200
+"""A paragraph behind the quoted text that is no longer than this is asked."""
+_OPTION = re.compile(r"(?:^|\n)\s*\(?[A-D][).:]\s")
+_OPTION_HINTS = ("A)", "A.", "A:", "B)", "B.", "B:")
+_IMAGE_HINTS = ("![", "<image", ".png", ".jpg", ".jpeg", ".webp", ".gif")
+_FULL_WIDTH = (
+    ("\u3001", ","),
+    ("\u3002", ". "),
+    ("\uff0c", ", "),
+    ("\uff1a", ": "),
+    ("\uff1b", "; "),
+    ("\uff1f", "? "),
+    ("\uff01", "! "),
+    ("\uff08", " ("),
+    ("\uff09", ") "),
+    ("\u2026", "..."),
+    ("\u2019", "'"),
+    ("\u2013", "-"),
+    ("\u00a0", " "),
+    ("\u061f", "?"),
+    ("\u060c", ","),
+    ("\u061b", ";"),
+)
+"""Frequent characters of other width or shape; beforehand, as the codec is slow where it has any
+work to do."""
+_SPACED = str.maketrans(
+    {chr(code): " " for code in range(128) if not chr(code).isalnum() and chr(code) not in "+#'"}
+    | dict.fromkeys("123456789", "0")
+)
+_PUNCTUATION = (
+    '.,:;!?()"-/[]{}<>=*|\\_^$%&@~`\u00ab\u00bb\u201c\u201d\u201e\u2018\u2013\u2014\u2022\u0964'
+    "\u300c\u300d\u300e\u300f\u300a\u300b\u30fb\u00bf\u00a1"
+)
+_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff]+")
+_CJK_SHARE = 2.5
+"""Letters of other scripts that say as much as one character of Chinese or Japanese."""
+_BEYOND_LATIN = re.compile("[\u0370-\u1fff\u3040-\ud7ff]")
+_SCRIPTS = (
+    ("\u0600", "cyrillic"),
+    ("\u0900", "arabic"),
+    ("\u0e00", "indic"),
+    ("\u3040", "other"),
+    ("\u3100", "kana"),
+    ("\uac00", "han"),
+    ("\uffff", "hangul"),
+)
+"""What comes before which letter."""
+_STEM = 5
+_BEGINNING = "^"
+_END = "$"
+_SYMBOLS = "=+*/^(){}[];<>$\\_|@#%~&"
+_SYMBOL_MARKS = {
+    symbol: (f"1{symbol}", f"2{symbol}", f"4{symbol}", f"8{symbol}") for symbol in _SYMBOLS
+}
+
+
+class Reading(NamedTuple):
+    """What is seen of one prompt.
+
+    Attributes:
+        words: Of what is asked, in one form; figures as zeros.
+        pairs: Neighbours among them, joined; with marks of beginning and end.
+        stems: First letters of its longer words.
+        quoted: Words of what is quoted.
+        marks: The form of the whole.
+    """
+
+    words: set[str]
+    pairs: set[str]
+    stems: set[str]
+    quoted: set[str]
+    marks: list[str]
+
+
+def read_text(text: str) -> Reading:
+    """Read the features of a prompt; in time that its length does not change."""
+    if len(text) > 2 * WINDOW_CHARS:
+        text = f"{text[:WINDOW_CHARS]}\n\n{text[-WINDOW_CHARS:]}"
+    text = text.strip()
+    dense = False
+    if not text.isascii():
+        for character, plain in _FULL_WIDTH:
+            text = text.replace(character, plain)
+        text = unicodedata.normalize("NFKC", text)
+        dense = _CJK.search(text) is not None
+    text = _plain(text)
+    marks: list[str] = []
+    asked, quoted = _divide(text, marks, 1 / _CJK_SHARE if dense else 1.0)
+    _mark(text, asked, quoted, marks)
+    runs: list[str] = []
+    material: set[str] = set()
+    if dense:
+        runs = _CJK.findall(asked)
+        asked = _CJK.sub(" ", asked)
+        material.update(quoted)
+    words = _words(asked)
+    bounded = [_BEGINNING, *words, _END]
+    pairs = {first + second for first, second in pairwise(bounded)}
+    stems = {word[:_STEM] for word in words if len(word) > _STEM}
+    material.update(_words(quoted))
+    for run in runs:
+        # each character a word: there are no spaces to tell words by
+        words += run
+        pairs.update([first + second for first, second in pairwise(run)])
+    return Reading(set(words), pairs, stems, material, marks)
+
+
+def _plain(text: str) -> str:
+    """Take off greetings, thanks and labels: whoever says please asks the same."""
+    begin, end = 0, len(text)
+    for _ in range(_COURTESIES):
+        found = _GREETING.match(text, begin)
+        if found is None:
+            break
+        begin = found.end()
+    colon = text.find(":", begin, begin + _LABEL_CHARS)
+    if colon > 0 and text[begin:colon].strip().lower() in _ASKING_LABELS:
+        begin = colon + 1
+    for _ in range(_COURTESIES):
+        last = _THANKS.search(text, max(begin, end - _THANKS_CHARS), end)
+        if last is None:
+            break
+        end = last.start()
+    # a greeting by itself is all that is said
+    return text[begin:end].strip() or text
+
+
+def _words(text: str) -> list[str]:
+    text = text.lower()
+    if text.isascii():
+        return text.translate(_SPACED).split()
+    for digit in "123456789":
+        text = text.replace(digit, "0")
+    # a dozen times as fast as a translation table or a regular expression
+    for mark in _PUNCTUATION:
+        if mark in text:
+            text = text.replace(mark, " ")
+    return text.split()
+
+
+def _divide(text: str, marks: list[str], scale: float) -> tuple[str, str]:
+    """Divide a text into what is asked and what is quoted, and mark how it was quoted."""
+    edge = int(_ASKED_CHARS * scale)
+    quoted: list[str] = []
+    if "```" in text:
+        parts = text.split("```")
+        quoted += parts[1::2]
+        text = " \n".join(parts[::2])
+        marks.append("fence")
+    if "</" in text:
+        text = _take_out(_TAGGED, text, quoted, marks, "tagged")
+    if not _QUOTE_OPENERS.isdisjoint(text):
+        text = _take_out(_QUOTES, text, quoted, marks, "quoted")
+    if "\n>" in text:
+        lines = text.split("\n")
+        quoted += [line for line in lines if line[:1] == ">"]
+        text = "\n".join([line for line in lines if line[:1] != ">"])
+        marks.append("cited")
+    text = _after_colon(text, quoted, marks, int(_COLON_CHARS * scale))
+    if len(text) > 2 * edge:
+        quoted.append(text[edge:-edge])
+        text = f"{text[:edge]} \n{text[-edge:]}"
+        marks.append("long")
+    material = "\n".join(quoted)
+    edge = int(_QUOTED_CHARS * scale)
+    if len(material) > 2 * edge:
+        material = f"{material[:edge]} \n{material[-edge:]}"
+    return text, material
+
+
+def _take_out(
+    pattern: re.Pattern[str], text: str, quoted: list[str], marks: list[str], mark: str
+) -> str:
+    found: list[str] = []
+
+    def note(match: re.Match[str]) -> str:
+        inside = match[match.lastindex or 0]
+        if " " not in inside and inside.isascii():
+            return match[0]  # a single word is named rather than quoted
+        found.append(inside)
+        return " \n"
+
+    # a prompt that is nothing but a quotation asks what it says
+    rest = pattern.sub(note, text)
+    if not found or not rest.strip():
+        return text
+    quoted += found
+    marks.append(mark)
+    return rest
+
+
+def _after_colon(text: str, quoted: list[str], marks: list[str], least: int) -> str:
+    """Take out what stands behind a colon where it is long, but for a short last paragraph."""
+    for colon in _COLON.finditer(text):
+        start, end = colon.span()
+        if len(text) - end < least:
+            break
+        line = text[max(0, text.rfind("\n", 0, start) + 1, start - _SENTENCE_CHARS - 1) : start]
+        if len(line) > _SENTENCE_CHARS:
+            continue
+        if line.strip("#*> ").lower() in _ASKING_LABELS:
+            continue
+        material = text[end:]
+        last = ""
+        cut = material.rfind("\n\n")
+        most = _LAST_PARAGRAPH_CHARS
+        if cut <= 0 or len(material) - cut > most:
+            cut, most = material.rfind("\n"), least
+            if cut <= least:
+                cut = 0
+        if cut > 0 and len(material) - cut <= most:
+            material, last = material[:cut], material[cut:]
+        if len(material) < least:
+            break
+        quoted.append(material)
+        marks.append("colon")
+        return text[:end] + last
+    return text
+
+
+def _mark(text: str, asked: str, quoted: str, marks: list[str]) -> None:
+    """Mark the form of the whole: lengths, questions, options, images, scripts."""
+    seen = f"{asked}\n{quoted}"
+    _mark_symbols(seen, marks)
+    marks.append(f"asked{len(asked).bit_length()}")
+    if quoted:
+        marks.append(f"given{len(quoted).bit_length()}")
+    lines = text.count("\n")
+    if lines:
+        marks.append(f"lines{lines.bit_length()}")
+    last = asked.rstrip()[-1:]
+    if last == "?":
+        marks.append("asks")
+        if len(quoted) > _LAST_PARAGRAPH_CHARS:
+            marks.append("asks of much")
+    elif "?" in asked:
+        marks.append("asks inside")
+    if last == ":":
+        marks.append("ends open")
+    if ("A" in text or "B" in text) and _has_options(text):
+        marks.append("options")
+    if "http" in text:
+        marks.append("link")
+    if ("." in seen or "<" in seen or "[" in seen) and _names_image(seen.lower()):
+        marks.append("image")
+    if not seen.isascii():
+        script = _script(asked)
+        marks.append(script)
+        if quoted and not quoted.isascii() and _script(quoted) != script:
+            marks.append("other script")
+
+
+def _names_image(text: str) -> bool:
+    return any(hint in text for hint in _IMAGE_HINTS)
+
+
+def _has_options(text: str) -> bool:
+    return any(hint in text for hint in _OPTION_HINTS) and _OPTION.search(text) is not None
+
+
+def _mark_symbols(text: str, marks: list[str]) -> None:
+    """Mark how many of each symbol are in a text, and how much of it is figures."""
+    for symbol, (once, few, some, many) in _SYMBOL_MARKS.items():
+        count = text.count(symbol)
+        if count:
+            marks.append(once if count == 1 else few if count < 4 else some if count < 8 else many)
+    digits = sum(map(text.count, "0123456789"))
+    if digits:
+        marks.append(f"digits{min(9, 40 * digits // len(text))}")
+
+
+def _script(text: str) -> str:
+    """Name the script of a text, by its first letter beyond Latin."""
+    letter = _BEYOND_LATIN.search(text)
+    if letter is None:
+        return "latin"
+    return next(name for before, name in _SCRIPTS if letter[0] < before)
