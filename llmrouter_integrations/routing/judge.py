@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from llmrouter_integrations.routing.decision import Scored
 from llmrouter_integrations.routing.evidence import OVERALL, Belief, beliefs, prior_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from llmrouter_integrations.messages import Request
-    from llmrouter_integrations.routing.decision import Features
+    from llmrouter_integrations.routing.decision import Features, Scored
     from llmrouter_integrations.routing.target import Target
     from llmrouter_integrations.state.base import Evidence, Tally
 
@@ -29,7 +28,6 @@ LOOKED_AT_AGAIN_S = 3_600.0
 
 SURE = 0.999
 _TASK_KNOWN = 0.5
-_new = tuple.__new__
 
 
 class Prediction(Protocol):
@@ -91,7 +89,7 @@ class Expectations:
     def over(self, request: Request, features: Features) -> Judge | None:
         """Give what corrects the qualities of one request; None where nothing does."""
         evidence = self._evidence()
-        doubt = 1.0 - getattr(features, "task_probability", 1.0)
+        doubt = 1.0 - features.task_probability
         if doubt < 1.0 - SURE:
             if not evidence and not self.foretold:
                 return None
@@ -133,6 +131,7 @@ class Judge:
     __slots__ = (
         "_before",
         "_doubt",
+        "_effort",
         "_evidence",
         "_familiar",
         "_features",
@@ -153,6 +152,7 @@ class Judge:
     ) -> None:
         self._set = of
         self._features = features
+        self._effort = features.effort
         self._doubt = doubt
         self._hard = 2.0 * features.difficulty
         self._predicted = None if prediction is None else prediction.quality
@@ -162,18 +162,18 @@ class Judge:
         self._shifts = of.shifts(evidence, features.task) if evidence else {}
         self._before: dict[str, float] = {}
 
-    def __call__(self, scored: Scored, value: float) -> Scored:
-        """Correct a target's quality, and its utility with it.
+    def __call__(self, target: Target, table: float) -> float:
+        """Correct what is expected of a target.
 
         Args:
-            scored: The target, as scored by the table.
-            value: What a good answer is worth, in the dollars of its utility.
+            target: Whom.
+            table: Its P(good answer) by the table, 0..1.
         """
-        utility, target, table, cost, latency, deferred = scored
         quality = table
         if self._doubt:
-            features = self._features
-            outlooks = target.at_efforts.get(features.effort or "", target.outlooks)
+            outlooks = target.outlooks
+            if self._effort is not None:
+                outlooks = target.at_efforts.get(self._effort, outlooks)
             quality += self._doubt * (outlooks[OVERALL][0] ** self._hard - quality)
         if self._predicted is not None:
             model = self._foretold.get(target.name)
@@ -186,8 +186,7 @@ class Judge:
                 quality += shift
                 if not 0.0 <= quality <= 1.0:
                     quality = 1.0 if quality > 1.0 else 0.0
-        utility += (quality - table) * value
-        return _new(Scored, (utility, target, quality, cost, latency, deferred))
+        return quality
 
     def without_feedback(self, scored: Scored) -> float:
         """Give what was expected of a target before any feedback."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.catalog.model import Rates
     from llmrouter_integrations.messages import Request
     from llmrouter_integrations.routing.decision import Features
+    from llmrouter_integrations.routing.judge import Judge
     from llmrouter_integrations.routing.stickiness import SessionCache
     from llmrouter_integrations.routing.target import Target
     from llmrouter_integrations.state.base import Snapshot
@@ -42,7 +43,16 @@ _new = tuple.__new__
 class Scorer:
     """Scores targets for one request; what all targets share is worked out once."""
 
-    __slots__ = ("_assumed", "_effort", "_features", "_hard", "_health", "_reasons", "_targets")
+    __slots__ = (
+        "_assumed",
+        "_effort",
+        "_features",
+        "_hard",
+        "_health",
+        "_judge",
+        "_reasons",
+        "_targets",
+    )
 
     def __init__(
         self,
@@ -50,7 +60,10 @@ class Scorer:
         features: Features,
         targets: Sequence[Target],
         snapshot: Snapshot,
+        *,
+        judge: Judge | None = None,
     ) -> None:
+        self._judge = judge
         self._features = features
         self._health = snapshot.targets
         self._targets = targets
@@ -79,6 +92,8 @@ class Scorer:
         if features.max_tokens is not None and output > features.max_tokens:
             output = features.max_tokens
         quality = best**self._hard
+        if self._judge is not None:
+            quality = self._judge(target, quality)
         rates = target.rates or self._dearest()
         if rates.above:
             rates = rates.at(features.input_tokens)
@@ -112,8 +127,10 @@ class SessionScorer(Scorer):
         targets: Sequence[Target],
         snapshot: Snapshot,
         cache: SessionCache,
+        *,
+        judge: Judge | None = None,
     ) -> None:
-        super().__init__(request, features, targets, snapshot)
+        super().__init__(request, features, targets, snapshot, judge=judge)
         self._cache = cache
 
     def __call__(self, target: Target, value: float, waiting: float) -> Scored:
