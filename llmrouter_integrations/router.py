@@ -279,8 +279,9 @@ class Router:
         """Give the judged answers among those remembered, as rows for ``llmrouter fit``.
 
         Returns:
-            A row for each answer whose prompt was kept (``keep_prompts``): ``prompt``, ``task``,
-            ``model`` (the target's name), ``quality``, ``cost_usd`` and ``propensity``.
+            A row for each prompt that was kept (``keep_prompts``) and each target that answered
+            it: ``prompt``, ``task``, ``model`` (the target's name), ``quality`` and ``cost_usd``,
+            which are means where it answered more than once.
         """
         return self._learning.labels()
 

@@ -18,6 +18,7 @@ from llmrouter_integrations.errors import (
     FeedbackError,
     UnknownDecisionError,
 )
+from llmrouter_integrations.evaluation.datasets import read_table
 from llmrouter_integrations.state.feedback import HALF_LIFE_S
 from llmrouter_integrations.testing import Fault, Reply
 
@@ -185,9 +186,21 @@ def test_labels_are_there_where_prompts_are_kept(two):
                 "model": "good",
                 "quality": 0.25,
                 "cost_usd": answer.cost_usd,
-                "propensity": 1.0,
             }
         ]
+
+
+def test_labels_are_what_fit_reads(two, tmp_path):
+    with Router(two, keep_prompts=True) as router:
+        for score in (0.25, 1.0):
+            ask(router, score)
+        path = tmp_path / "labels.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in router.labels()))
+    table = read_table(path)
+    assert table.models == ("good",)
+    assert table.quality.tolist() == [[0.625]]
+    assert set(table.prompts) == {"Tell me about Rome"}
+    assert table.tasks is not None
 
 
 def test_threads_may_judge_while_others_ask(two):
@@ -311,16 +324,6 @@ def test_exploring_is_told_in_the_answer(two):
     asked = [a.decision for a in answers if a.decision.propensity < 1 and a.target == "good"]
     assert asked
     assert all(d.propensity > 0.5 for d in asked)
-
-
-def test_what_is_explored_is_learned_from_with_its_propensity(two):
-    config = {"share": 0.5, "max_regret": 1.0, "extra_cost": 1.0}
-    with Router(two, explore=config, keep_prompts=True) as router:
-        router._explorer._rng = random.Random(3)
-        answers = [ask(router, 1.0) for _ in range(20)]
-        rows = router.labels()
-    assert [row["propensity"] for row in rows] == [a.decision.propensity for a in answers]
-    assert min(row["propensity"] for row in rows) < 0.5
 
 
 def test_a_near_tie_stays_and_explaining_changes_nothing(simulator):
