@@ -333,7 +333,9 @@ def test_a_near_tie_stays_and_explaining_changes_nothing(simulator):
         simulator.target("openai", "n", name="c", quality=0.3, **PRICES),
     ]
     with Router(targets) as router:
-        assert router.explain("Hello").plan[0] == "b"
+        assert router.explain("Tell me about Rome").plan[0] == "b"
+        assert router.explain("Tell me about Rome", hints={"exclude": ["b"]}).plan[0] == "a"
+        assert router.explain("Tell me about Rome").plan[0] == "b"
         assert ask(router, hints={"exclude": ["b"]}).target == "a"
         answer = ask(router)
         assert answer.target == "a"
@@ -344,6 +346,16 @@ def test_a_near_tie_stays_and_explaining_changes_nothing(simulator):
     with Router(targets, hysteresis=0) as router:
         ask(router, hints={"exclude": ["b"]})
         assert ask(router).target == "b"
+
+
+def test_who_stays_shares_with_its_replicas_and_nobody_that_is_worth_more(simulator):
+    targets = [
+        simulator.target("openai", name[0], name=name, quality=quality, **PRICES)
+        for name, quality in (("a1", 0.8), ("a2", 0.8), ("b", 0.801), ("c", 0.801), ("d", 0.3))
+    ]
+    with Router(targets) as router:
+        ask(router, hints={"exclude": ["b", "c"]})
+        assert {ask(router).decision.plan[0] for _ in range(40)} == {"a1", "a2"}
 
 
 @pytest.mark.parametrize(
