@@ -81,8 +81,6 @@ class Learning:
             decision.features.task,
             decision.without_feedback(target),
             cost_usd,
-            # where it was not the choice's doing, the chance of the choice tells nothing
-            decision.propensity if target == decision.plan[0] else 1.0,
             asked_text(request) if self._keeps_prompts else None,
         )
         self._store.answered(decision.id, answered)
@@ -125,19 +123,25 @@ class Learning:
         return len(evidence)
 
     def labels(self) -> list[dict[str, Any]]:
-        """Give a row for each judged answer whose prompt was kept; as :meth:`Router.labels`."""
+        """Give the judged answers whose prompt was kept; as :meth:`Router.labels`."""
+        judged: dict[tuple[str, str], list[tuple[Answered, float]]] = {}
+        for answered, score in self._store.judged():
+            if answered.prompt is not None:
+                judged.setdefault((answered.prompt, answered.target), []).append((answered, score))
         return [
             {
-                "prompt": answered.prompt,
-                "task": answered.task,
-                "model": answered.target,
-                "quality": score,
-                "cost_usd": answered.cost_usd,
-                "propensity": answered.propensity,
+                "prompt": prompt,
+                "task": answers[-1][0].task,
+                "model": target,
+                "quality": _mean([score for _, score in answers]),
+                "cost_usd": _mean([a.cost_usd for a, _ in answers if a.cost_usd is not None]),
             }
-            for answered, score in self._store.judged()
-            if answered.prompt is not None
+            for (prompt, target), answers in judged.items()
         ]
+
+
+def _mean(figures: Sequence[float]) -> float | None:
+    return sum(figures) / len(figures) if figures else None
 
 
 def _score(score: Any) -> float:

@@ -82,8 +82,8 @@ class Router:
             None, and no ``config``: models of every provider whose key is in the environment.
         config: Everything at once; then ``models`` and ``settings`` are not given.
         state: Where health is remembered; share one between routers that share targets.
-        predictor: Who knows how well models answer a prompt, beside the catalogue; in the place of
-            the configured file.
+        predictor: The path of what ``llmrouter fit`` wrote; or whoever knows how well models
+            answer a prompt, and then goes before the configured file.
         transport: Who carries the bytes; for tests, and for HTTP settings of one's own.
         env: Where keys and endpoints are looked up; the process's environment unless given.
         keys_required: False: targets without a key are kept, for :meth:`explain` alone.
@@ -99,12 +99,14 @@ class Router:
         *,
         config: RouterConfig | Mapping[str, Any] | str | Path | None = None,
         state: StateStore | None = None,
-        predictor: Predictor | None = None,
+        predictor: Predictor | str | os.PathLike[str] | None = None,
         transport: Transport | None = None,
         env: Mapping[str, str] | None = None,
         keys_required: bool = True,
         **settings: Any,
     ) -> None:
+        if isinstance(predictor, str | os.PathLike):
+            settings["predictor"], predictor = os.fspath(predictor), None
         if config is not None and (models is not None or settings):
             raise ConfigurationError("give either config, or models and settings, not both")
         self.config = (
@@ -277,8 +279,9 @@ class Router:
         """Give the judged answers among those remembered, as rows for ``llmrouter fit``.
 
         Returns:
-            A row for each answer whose prompt was kept (``keep_prompts``): ``prompt``, ``task``,
-            ``model`` (the target's name), ``quality``, ``cost_usd`` and ``propensity``.
+            A row for each prompt that was kept (``keep_prompts``) and each target that answered
+            it: ``prompt``, ``task``, ``model`` (the target's name), ``quality`` and ``cost_usd``,
+            which are means where it answered more than once.
         """
         return self._learning.labels()
 

@@ -18,6 +18,7 @@ from llmrouter_integrations.errors import (
     FeedbackError,
     UnknownDecisionError,
 )
+from llmrouter_integrations.evaluation.datasets import read_table
 from llmrouter_integrations.state.feedback import HALF_LIFE_S
 from llmrouter_integrations.testing import Fault, Reply
 
@@ -54,7 +55,7 @@ def test_bad_answers_send_the_traffic_elsewhere(two):
         assert bad.quality < 0.8 ** (2 * answer.decision.features.difficulty)
         assert "(9.78 scores of chat, 10 of all tasks)" in bad.quality_source
         good = next(c for c in answer.decision.candidates if c.target == "less")
-        assert good.quality_source == "stated in the configuration"
+        assert "feedback" not in good.quality_source
         assert bad.quality_error <= good.quality_error
 
 
@@ -185,9 +186,21 @@ def test_labels_are_there_where_prompts_are_kept(two):
                 "model": "good",
                 "quality": 0.25,
                 "cost_usd": answer.cost_usd,
-                "propensity": 1.0,
             }
         ]
+
+
+def test_labels_are_what_fit_reads(two, tmp_path):
+    with Router(two, keep_prompts=True) as router:
+        for score in (0.25, 1.0):
+            ask(router, score)
+        path = tmp_path / "labels.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in router.labels()))
+    table = read_table(path)
+    assert table.models == ("good",)
+    assert table.quality.tolist() == [[0.625]]
+    assert set(table.prompts) == {"Tell me about Rome"}
+    assert table.tasks is not None
 
 
 def test_threads_may_judge_while_others_ask(two):
@@ -283,8 +296,10 @@ def test_evidence_that_is_among_the_labels_does_not_count_twice(two):
 
 
 def test_a_predictor_file_that_is_not_there(two):
-    with pytest.raises(ConfigurationError):
-        Router(two, predictor_path="x")
+    with pytest.raises(ConfigurationError, match=r"nowhere\.npz: there is no such file"):
+        Router(two, predictor="nowhere.npz")
+    with pytest.raises(ConfigurationError, match="either config"):
+        Router(predictor="nowhere.npz", config={})
     with pytest.raises(ConfigurationError, match="nowhere"):
         Router(config=RouterConfig(models=two, predictor="nowhere.npz"))
 
@@ -311,16 +326,6 @@ def test_exploring_is_told_in_the_answer(two):
     assert all(d.propensity > 0.5 for d in asked)
 
 
-def test_what_is_explored_is_learned_from_with_its_propensity(two):
-    config = {"share": 0.5, "max_regret": 1.0, "extra_cost": 1.0}
-    with Router(two, explore=config, keep_prompts=True) as router:
-        router._explorer._rng = random.Random(3)
-        answers = [ask(router, 1.0) for _ in range(20)]
-        rows = router.labels()
-    assert [row["propensity"] for row in rows] == [a.decision.propensity for a in answers]
-    assert min(row["propensity"] for row in rows) < 0.5
-
-
 def test_a_near_tie_stays_and_explaining_changes_nothing(simulator):
     targets = [
         simulator.target("openai", "m", name="a", quality=0.8, **PRICES),
@@ -328,7 +333,9 @@ def test_a_near_tie_stays_and_explaining_changes_nothing(simulator):
         simulator.target("openai", "n", name="c", quality=0.3, **PRICES),
     ]
     with Router(targets) as router:
-        assert router.explain("Hello").plan[0] == "b"
+        assert router.explain("Tell me about Rome").plan[0] == "b"
+        assert router.explain("Tell me about Rome", hints={"exclude": ["b"]}).plan[0] == "a"
+        assert router.explain("Tell me about Rome").plan[0] == "b"
         assert ask(router, hints={"exclude": ["b"]}).target == "a"
         answer = ask(router)
         assert answer.target == "a"
@@ -339,6 +346,16 @@ def test_a_near_tie_stays_and_explaining_changes_nothing(simulator):
     with Router(targets, hysteresis=0) as router:
         ask(router, hints={"exclude": ["b"]})
         assert ask(router).target == "b"
+
+
+def test_who_stays_shares_with_its_replicas_and_nobody_that_is_worth_more(simulator):
+    targets = [
+        simulator.target("openai", name[0], name=name, quality=quality, **PRICES)
+        for name, quality in (("a1", 0.8), ("a2", 0.8), ("b", 0.801), ("c", 0.801), ("d", 0.3))
+    ]
+    with Router(targets) as router:
+        ask(router, hints={"exclude": ["b", "c"]})
+        assert {ask(router).decision.plan[0] for _ in range(40)} == {"a1", "a2"}
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from llmrouter_integrations.routing.decision import Scored
 from llmrouter_integrations.routing.evidence import OVERALL, Belief, beliefs, prior_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from llmrouter_integrations.messages import Request
-    from llmrouter_integrations.routing.decision import Features
+    from llmrouter_integrations.routing.decision import Features, Scored
     from llmrouter_integrations.routing.target import Target
     from llmrouter_integrations.state.base import Evidence, Tally
 
@@ -27,7 +26,6 @@ LOOKED_AT_AGAIN_S = 3_600.0
 """Evidence fades by 0.1% in an hour; it is not worked out again before."""
 
 _TASK_KNOWN = 0.5
-_new = tuple.__new__
 
 
 class Prediction(Protocol):
@@ -152,14 +150,13 @@ class Judge:
         self._shifts = of.shifts(evidence, features.task) if evidence else {}
         self._before: dict[str, float] = {}
 
-    def __call__(self, scored: Scored, value: float) -> Scored:
-        """Correct a target's quality, and its utility with it.
+    def __call__(self, target: Target, table: float) -> float:
+        """Correct what is expected of a target.
 
         Args:
-            scored: The target, as scored by the table.
-            value: What a good answer is worth, in the dollars of its utility.
+            target: Whom.
+            table: Its P(good answer) by the table, 0..1.
         """
-        utility, target, table, cost, latency, deferred = scored
         quality = table
         if self._predicted is not None:
             model = self._foretold.get(target.name)
@@ -172,8 +169,7 @@ class Judge:
                 quality += shift
                 if not 0.0 <= quality <= 1.0:
                     quality = 1.0 if quality > 1.0 else 0.0
-        utility += (quality - table) * value
-        return _new(Scored, (utility, target, quality, cost, latency, deferred))
+        return quality
 
     def without_feedback(self, scored: Scored) -> float:
         """Give what was expected of a target before any feedback."""

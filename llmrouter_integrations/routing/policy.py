@@ -104,12 +104,12 @@ def decide(
     resting: list[Scored] = []
     rejected: dict[str, str] = {}
     cache = None if stay is None else SessionCache(stay, request, features.input_tokens)
-    score = (
-        Scorer(request, features, targets, snapshot)
-        if cache is None
-        else SessionScorer(request, features, targets, snapshot, cache)
-    )
     judge = None if expectations is None else expectations.over(request, features)
+    score = (
+        Scorer(request, features, targets, snapshot, judge=judge)
+        if cache is None
+        else SessionScorer(request, features, targets, snapshot, cache, judge=judge)
+    )
     any_news = bool(snapshot.targets or snapshot.groups)
     demands = Demands(features)
     unmet, native = demands.unmet, features.native_tools
@@ -122,8 +122,6 @@ def decide(
             reason = _other_effort(target, effort)
         if reason is None:
             scored = score(target, dear_value, dear_waiting)
-            if judge is not None:
-                scored = judge(scored, dear_value)
             reason = _too_poor(scored, hints) if bounded else None
             if reason is None:
                 if any_news and (rest := _rests(target, snapshot, now)):

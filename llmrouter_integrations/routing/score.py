@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llmrouter_integrations.catalog.model import Rates
     from llmrouter_integrations.messages import Request
     from llmrouter_integrations.routing.decision import Features
+    from llmrouter_integrations.routing.judge import Judge
     from llmrouter_integrations.routing.stickiness import SessionCache
     from llmrouter_integrations.routing.target import Target
     from llmrouter_integrations.state.base import Snapshot
@@ -48,6 +49,7 @@ class Scorer:
         "_features",
         "_hard",
         "_health",
+        "_judge",
         "_odds",
         "_reasons",
         "_targets",
@@ -59,7 +61,10 @@ class Scorer:
         features: Features,
         targets: Sequence[Target],
         snapshot: Snapshot,
+        *,
+        judge: Judge | None = None,
     ) -> None:
+        self._judge = judge
         self._features = features
         self._health = snapshot.targets
         self._targets = targets
@@ -97,6 +102,8 @@ class Scorer:
             output = features.output_tokens + reasoning * self._reasons
         if features.max_tokens is not None and output > features.max_tokens:
             output = features.max_tokens
+        if self._judge is not None:
+            quality = self._judge(target, quality)
         rates = target.rates or self._dearest()
         if rates.above:
             rates = rates.at(features.input_tokens)
@@ -139,8 +146,10 @@ class SessionScorer(Scorer):
         targets: Sequence[Target],
         snapshot: Snapshot,
         cache: SessionCache,
+        *,
+        judge: Judge | None = None,
     ) -> None:
-        super().__init__(request, features, targets, snapshot)
+        super().__init__(request, features, targets, snapshot, judge=judge)
         self._cache = cache
 
     def __call__(self, target: Target, value: float, waiting: float) -> Scored:

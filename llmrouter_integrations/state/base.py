@@ -180,7 +180,6 @@ class Answered(NamedTuple):
         task: What kind of work it was.
         expected: Its P(good answer) without any feedback, 0..1.
         cost_usd: What it cost, in dollars; None without a price.
-        propensity: How likely its decision was to be the one it was.
         prompt: What was asked, where prompts are kept.
     """
 
@@ -188,7 +187,6 @@ class Answered(NamedTuple):
     task: str
     expected: float
     cost_usd: float | None = None
-    propensity: float = 1.0
     prompt: str | None = None
 
 

@@ -10,8 +10,12 @@ import pytest
 
 from llmrouter_integrations.exploring import ExploreConfig
 from llmrouter_integrations.hints import EMPTY, RoutingHints
+from llmrouter_integrations.messages import Message, Request, TextPart
 from llmrouter_integrations.routing.decision import Scored
 from llmrouter_integrations.routing.explore import Arm, Explorer, highest
+from llmrouter_integrations.routing.outlook import Outlook
+from llmrouter_integrations.routing.policy import decide
+from llmrouter_integrations.state.base import Snapshot, Stay
 from tests.scripted import make_target
 
 
@@ -77,11 +81,55 @@ def test_share_and_spend_hold_over_ten_thousand_requests():
     assert 100 < number <= 0.05 * 10_000
 
 
+class Eager:
+    """Would explore at every request, and thinks most of who was drawn for last."""
+
+    def __init__(self):
+        self.draws = 0
+
+    def random(self):
+        return 0.0
+
+    def gauss(self, mean, error):
+        self.draws += 1
+        return float(self.draws)
+
+
 def test_the_share_holds_at_every_moment():
     number = 0
-    for count, (_, told) in enumerate(run(explorer(share=0.1), 3000), 1):
+    eager = Explorer(ExploreConfig(share=0.1, extra_cost=1.0), Eager())
+    for count, (_, told) in enumerate(run(eager, 300), 1):
         number += told is not None and told.explored
         assert number <= 0.1 * count + 1e-9
+    assert number >= 29
+
+
+@pytest.mark.parametrize(("cached", "tries"), [(0, True), (1000, False)])
+def test_a_session_with_a_cached_prompt_is_let_be(cached, tries):
+    eager = Explorer(ExploreConfig(share=0.5, extra_cost=1.0, max_regret=1.0), Eager())
+    targets = [
+        make_target(f"openai/{name}", outlooks=dict.fromkeys(("chat", "overall"), outlook))
+        for name, outlook in (("a", Outlook(0.8, 0.0, "", 0.1)), ("b", Outlook(0.7, 0.0, "", 0.1)))
+    ]
+    decisions = [
+        decide(
+            Request((Message("user", (TextPart("x " * 4000),)),)),
+            RoutingHints(session="s", task="chat"),
+            targets,
+            Snapshot(),
+            now=0.0,
+            policy="utility",
+            prefer="balanced",
+            value_usd=None,
+            rng=random.Random(1),
+            stay=Stay("openai/a", cached, 10.0),
+            explorer=eager,
+            sends=True,
+        )
+        for _ in range(10)
+    ]
+    explored = [d.exploration is not None and d.exploration.explored for d in decisions]
+    assert any(explored) is tries
 
 
 def test_propensities_are_how_often_it_happens():
