@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,24 @@ LLMROUTER, MMLU, GSM8K, ROUTERBENCH = (
     "routellm_mmlu_dev.csv",
     "routellm_gsm8k_dev.csv",
     "routerbench_sub_train.csv",
+)
+PAIR = ("prompt", "paraphrase")
+FLEETS = (
+    (
+        "openai/gpt-5.6-luna",
+        "anthropic/claude-opus-5",
+        "anthropic/claude-sonnet-5",
+        "google/gemini-3.6-flash",
+        "deepseek/deepseek-v4-flash",
+        "openai/gpt-5.6-sol",
+    ),
+    (
+        "openai/gpt-5.6-luna",
+        "anthropic/claude-opus-5",
+        "google/gemini-3.7-flash",
+        "openai/gpt-5.6-terra",
+    ),
+    ("openai/gpt-5.5", "anthropic/claude-sonnet-5", "deepseek/deepseek-v4-pro"),
 )
 BASELINES = ("random", "prompt_length", "best_single", "single_models", "task_table", "oracle")
 
@@ -226,12 +245,28 @@ def tasks_told(bench: Bench) -> list[Row]:
     flipped = [
         told(shipped(), pair["prompt"]) != told(shipped(), pair["paraphrase"]) for pair in pairs
     ]
-    flip_rate = share_of(flipped, bench)
-    met = flip_rate.value is not None and flip_rate.value <= 0.10
-    return [
-        *right_shares(said, bench, 0.70),
-        Row("flips, paraphrases by hand", flip_rate, "<= 0.10", met, {}),
-    ]
+    rows = right_shares(said, bench, 0.70)
+    for what, each in (("task", flipped), ("choice", choices_flipped(pairs, bench.options.seed))):
+        rate = share_of(each, bench)
+        met = rate.value is not None and rate.value <= 0.10
+        rows.append(Row(f"flips of the {what}, paraphrases by hand", rate, "<= 0.10", met, {}))
+    return rows
+
+
+def choices_flipped(pairs: list[dict[str, str]], seed: int) -> list[bool]:
+    """Say whether both of a pair went to one model, pairs torn apart in mixed traffic."""
+    flipped = []
+    for fleet in FLEETS:
+        for prefer in ("balanced", "quality"):
+            router = Router(models=list(fleet), prefer=prefer, env={}, keys_required=False)
+            asked = [(i, pair[kind]) for i, pair in enumerate(pairs) for kind in PAIR]
+            random.Random(seed).shuffle(asked)
+            went: dict[int, set[str]] = {}
+            for i, prompt in asked:
+                decision = router.decide(request_from(prompt), sends=True)
+                went.setdefault(i, set()).add(decision.plan[0])
+            flipped += [len(names) > 1 for names in went.values()]
+    return flipped
 
 
 def tasks_left_out(bench: Bench) -> list[Row]:

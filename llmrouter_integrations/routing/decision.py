@@ -20,7 +20,21 @@ if TYPE_CHECKING:
     from llmrouter_integrations.routing.stickiness import SessionCache
     from llmrouter_integrations.routing.target import Target
 
-__all__ = ["Candidate", "Decision", "Features", "Scored", "SessionMove"]
+__all__ = ["Candidate", "Decision", "Features", "Scored", "SessionMove", "TaskOdds"]
+
+
+class TaskOdds(NamedTuple):
+    """A task that may be meant.
+
+    Attributes:
+        task: The task; "overall" stands for whatever else it may be.
+        probability: How likely it is, 0..1.
+        difficulty: How hard the request is if it is meant, 0 to 1.
+    """
+
+    task: str
+    probability: float
+    difficulty: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,8 @@ class Features:
             word in the place of what it cannot read ("image", ...).
         task_probability: How likely the task is the right one, 0..1, as the classifier is
             calibrated.
+        odds: Where it is not certain: the tasks that may be meant, by which quality and cost are
+            averaged. Difficulty and output_tokens are averages, too, then.
         effort: The reasoning effort the caller asks for, if any.
     """
 
@@ -55,6 +71,7 @@ class Features:
     native_required: bool = False
     earlier_needs: frozenset[str] = frozenset()
     task_probability: float = 1.0
+    odds: tuple[TaskOdds, ...] = ()
     effort: str | None = None
 
 
@@ -356,6 +373,9 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
     outlook = target.outlook(decision.features.task, decision.features.effort)
     error = _error(outlook, scored.quality, decision.features.difficulty)
     source = outlook.quality_source
+    if decision.features.odds:
+        tasks = [f"{task} {chance:.0%}" for task, chance, _ in decision.features.odds]
+        source = f"{source}; averaged over {', '.join(tasks)}"
     if (judge := decision.judge) is not None:
         # the evidence's also holds how far users differ from benchmarks; the table's does not
         found = judge.error(target)

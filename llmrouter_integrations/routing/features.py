@@ -26,8 +26,9 @@ from llmrouter_integrations.messages import (
     ToolResultPart,
     asked_from,
 )
-from llmrouter_integrations.routing.decision import Features
+from llmrouter_integrations.routing.decision import Features, TaskOdds
 from llmrouter_integrations.routing.task import (
+    TaskTold,
     difficulty_of,
     said_in,
     task_from_words,
@@ -154,23 +155,29 @@ def read_features(request: Request, hints: RoutingHints) -> Features:
         for tool in functions:
             tokens += (len(tool.description) + 7 * _written(tool.parameters) // 8) // 4 + 8
     said = said_in(request.messages)
-    task, source, probability = _task(hints, needs | earlier, tokens) or task_from_words(
+    told = _task(hints, needs | earlier, tokens) or task_from_words(
         said, structured=request.output is not None
     )
-    typical = TYPICAL_OUTPUT_TOKENS[task] or tokens
+    task = told.task
+    (difficulty,) = difficulty_of(said.asked, tokens, task)
+    typical: float = TYPICAL_OUTPUT_TOKENS[task] or tokens
+    odds: tuple[TaskOdds, ...] = ()
+    if told.odds:
+        odds, difficulty, typical = _averaged(told.odds, said.asked, tokens)
     limit = request.max_tokens
     return Features(
         task=task,
-        task_source=source,
-        difficulty=difficulty_of(task, said.asked, tokens),
+        task_source=told.source,
+        difficulty=difficulty,
         needs=frozenset(needs),
         input_tokens=tokens,
-        output_tokens=min(typical, limit) if limit else typical,
+        output_tokens=min(round(typical), limit) if limit else round(typical),
         max_tokens=limit,
         native_tools=native,
         native_required=native_required,
         earlier_needs=frozenset(earlier - needs) if earlier else frozenset(),
-        task_probability=probability,
+        task_probability=told.probability,
+        odds=odds,
         effort=request.reasoning_effort,
     )
 
@@ -190,14 +197,30 @@ def read_tasks(request: Request, seen: Features) -> dict[str, float]:
     return told | {task: 0.0 for task in TASKS if task not in told}
 
 
-def _task(hints: RoutingHints, needs: set[str], tokens: int) -> tuple[str, str, float] | None:
+def _averaged(
+    odds: tuple[tuple[str, float], ...], asked: str, tokens: int
+) -> tuple[tuple[TaskOdds, ...], float, float]:
+    """Give what may be meant, and the difficulty and the output tokens to be expected of it."""
+    known = sum([probability for _, probability in odds])
+    found = []
+    difficulty = typical = 0.0
+    levels = difficulty_of(asked, tokens, *[task for task, _ in odds])
+    for (task, probability), level in zip(odds, levels, strict=True):
+        found.append(TaskOdds(task, probability, level))
+        difficulty += probability / known * level
+        typical += probability / known * (TYPICAL_OUTPUT_TOKENS[task] or tokens)
+    found.append(TaskOdds("overall", 1.0 - known, difficulty))
+    return tuple(found), difficulty, typical
+
+
+def _task(hints: RoutingHints, needs: set[str], tokens: int) -> TaskTold | None:
     """Tell the task where the caller or the structure does."""
     if hints.task is not None:
-        return hints.task, "hint", 1.0
+        return TaskTold(hints.task, "hint")
     if "tools" in needs:
-        return "tool_use", "structure", 1.0
+        return TaskTold("tool_use", "structure")
     if "image" in needs or "video" in needs:
-        return "vision", "structure", 1.0
+        return TaskTold("vision", "structure")
     if tokens > LONG_CONTEXT_TOKENS:
-        return "long_context", "structure", 1.0
+        return TaskTold("long_context", "structure")
     return None

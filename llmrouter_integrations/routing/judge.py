@@ -2,9 +2,8 @@
 
 The table's figure is what the scorer took. On it work, one after the other:
 
-1. doubt: where the task is unsure, the target's overall level counts for what is missing to 1;
-2. a fitted predictor, for the models it knows, as far as the prompt is like those it learned from;
-3. evidence: what the user's own scores of earlier answers were above or below what was expected.
+1. a fitted predictor, for the models it knows, as far as the prompt is like those it learned from;
+2. evidence: what the user's own scores of earlier answers were above or below what was expected.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ __all__ = ["Expectations", "Judge", "Prediction", "Predictor", "asked_text", "sp
 LOOKED_AT_AGAIN_S = 3_600.0
 """Evidence fades by 0.1% in an hour; it is not worked out again before."""
 
-SURE = 0.999
 _TASK_KNOWN = 0.5
 
 
@@ -89,16 +87,13 @@ class Expectations:
     def over(self, request: Request, features: Features) -> Judge | None:
         """Give what corrects the qualities of one request; None where nothing does."""
         evidence = self._evidence()
-        doubt = 1.0 - features.task_probability
-        if doubt < 1.0 - SURE:
-            if not evidence and not self.foretold:
-                return None
-            doubt = 0.0
+        if not evidence and not self.foretold:
+            return None
         prediction = None
         if self._predictor is not None and self.foretold:
-            task = features.task if doubt <= 1.0 - _TASK_KNOWN else None
+            task = features.task if features.task_probability >= _TASK_KNOWN else None
             prediction = self._predictor.predict_one(asked_text(request), task)
-        return Judge(self, features, doubt, prediction, evidence)
+        return Judge(self, features, prediction, evidence)
 
     def shifts(self, evidence: Evidence, task: str) -> Mapping[str, float]:
         """Target to what scores add to its P(good answer) at a task."""
@@ -130,13 +125,10 @@ class Judge:
 
     __slots__ = (
         "_before",
-        "_doubt",
-        "_effort",
         "_evidence",
         "_familiar",
         "_features",
         "_foretold",
-        "_hard",
         "_predicted",
         "_set",
         "_shifts",
@@ -146,15 +138,11 @@ class Judge:
         self,
         of: Expectations,
         features: Features,
-        doubt: float,
         prediction: Prediction | None,
         evidence: Evidence,
     ) -> None:
         self._set = of
         self._features = features
-        self._effort = features.effort
-        self._doubt = doubt
-        self._hard = 2.0 * features.difficulty
         self._predicted = None if prediction is None else prediction.quality
         self._familiar = 0.0 if prediction is None else prediction.familiar
         self._foretold = of.foretold
@@ -170,11 +158,6 @@ class Judge:
             table: Its P(good answer) by the table, 0..1.
         """
         quality = table
-        if self._doubt:
-            outlooks = target.outlooks
-            if self._effort is not None:
-                outlooks = target.at_efforts.get(self._effort, outlooks)
-            quality += self._doubt * (outlooks[OVERALL][0] ** self._hard - quality)
         if self._predicted is not None:
             model = self._foretold.get(target.name)
             if model is not None:
@@ -207,8 +190,6 @@ class Judge:
             table: Where the table's figure does.
         """
         told = [table]
-        if self._doubt:
-            told.append(f"the task is sure by {1.0 - self._doubt:.0%}, else its overall level")
         if target.name in self._foretold:
             told.append(f"a fitted predictor by {self._familiar:.0%}")
         tallies = self._evidence.get(target.name)

@@ -50,6 +50,7 @@ class Scorer:
         "_hard",
         "_health",
         "_judge",
+        "_odds",
         "_reasons",
         "_targets",
     )
@@ -69,9 +70,11 @@ class Scorer:
         self._targets = targets
         # P(good) = quality ** (2 x difficulty)
         self._hard = 2.0 * features.difficulty
-        # Reasoning grows faster than difficulty: models think for seconds about small talk and
-        # for minutes about an olympiad's problem. Cubic is judgement.
-        self._reasons = min(1.0, features.difficulty / HARDEST) ** 3
+        self._reasons = _reasons(features.difficulty)
+        self._odds = [
+            (task, probability, 2.0 * difficulty, _reasons(difficulty))
+            for task, probability, difficulty in features.odds
+        ]
         self._effort = request.reasoning_effort
         self._assumed: Rates | None = None
 
@@ -87,11 +90,18 @@ class Scorer:
         outlooks = target.outlooks
         if self._effort is not None:
             outlooks = target.at_efforts.get(self._effort, outlooks)
-        best, reasoning, _, _ = outlooks[features.task]
-        output = features.output_tokens + reasoning * self._reasons
+        if self._odds:
+            quality, output = 0.0, float(features.output_tokens)
+            for task, probability, hard, reasons in self._odds:
+                best, reasoning, _, _ = outlooks[task]
+                quality += probability * best**hard
+                output += probability * reasons * reasoning
+        else:
+            best, reasoning, _, _ = outlooks[features.task]
+            quality = best**self._hard
+            output = features.output_tokens + reasoning * self._reasons
         if features.max_tokens is not None and output > features.max_tokens:
             output = features.max_tokens
-        quality = best**self._hard
         if self._judge is not None:
             quality = self._judge(target, quality)
         rates = target.rates or self._dearest()
@@ -113,6 +123,15 @@ class Scorer:
             known = [t.rates for t in self._targets if t.rates is not None]
             self._assumed = max(known, key=_BY_OUTPUT_PRICE, default=FREE)
         return self._assumed
+
+
+def _reasons(difficulty: float) -> float:
+    """What share of the longest a model reasons about a request.
+
+    Reasoning grows faster than difficulty: models think for seconds about small talk and for
+    minutes about an olympiad's problem. Cubic is judgement.
+    """
+    return min(1.0, difficulty / HARDEST) ** 3
 
 
 class SessionScorer(Scorer):

@@ -19,6 +19,7 @@ __all__ = [
     "DEFAULT",
     "SURE",
     "Said",
+    "TaskTold",
     "difficulty_of",
     "said_in",
     "task_from_words",
@@ -29,6 +30,12 @@ DEFAULT = "chat"
 SURE = 0.25
 """Below this the default is as likely to be right, on sources the classifier was not trained on:
 docs/tasks.md."""
+LIKELY = 0.5
+"""A task that is likelier than all others together is taken for it; else what is expected of a
+target is averaged over the tasks that may be meant. Averaging more often, from 0.7 or 0.9 down,
+had more paraphrases change the choice (`python benchmarks/routing.py`, by hand)."""
+_MOST_ODDS = 3
+_LEAST_ODDS = 0.05
 _STRUCTURED_SURE = 0.6
 """Where the answer must have a form, extraction is what is asked unless the words say otherwise."""
 _SYSTEM_SURE = 0.6
@@ -110,7 +117,24 @@ def _added(
     return tuple([a + weight * b for a, b in zip(logits, others, strict=True)])
 
 
-def task_from_words(said: Said, *, structured: bool = False) -> tuple[str, str, float]:
+class TaskTold(NamedTuple):
+    """A task, and what it was told by.
+
+    Attributes:
+        task: The task.
+        source: "hint", "structure", "classifier" or "default".
+        probability: How likely it is the right one, 0..1.
+        odds: Tasks that may be meant, and how likely each is, the likeliest first; empty where one
+            is likelier than all others together. They add up to less than 1: the rest is anything.
+    """
+
+    task: str
+    source: str
+    probability: float = 1.0
+    odds: tuple[tuple[str, float], ...] = ()
+
+
+def task_from_words(said: Said, *, structured: bool = False) -> TaskTold:
     """Tell the task, how it was told and how likely it is the right one.
 
     Args:
@@ -118,15 +142,19 @@ def task_from_words(said: Said, *, structured: bool = False) -> tuple[str, str, 
         structured: Whether the answer has to have a form (a JSON schema).
     """
     if not any(said):
-        return ("extraction", "structure", 1.0) if structured else (DEFAULT, "default", 1.0)
+        return TaskTold("extraction", "structure") if structured else TaskTold(DEFAULT, "default")
     found = _opinion(said)
     task, probability, logits = found
     if structured and (task == DEFAULT or probability < _STRUCTURED_SURE):
         # nobody chats in JSON
-        return "extraction", "structure", 1.0
+        return TaskTold("extraction", "structure")
+    if probability >= LIKELY:
+        return TaskTold(task, "classifier", probability)
+    chances = shipped().probabilities(logits)
+    odds = tuple([pair for pair in list(chances.items())[:_MOST_ODDS] if pair[1] >= _LEAST_ODDS])
     if probability < SURE:
-        return DEFAULT, "default", shipped().probabilities(logits)[DEFAULT]
-    return task, "classifier", probability
+        return TaskTold(DEFAULT, "default", chances[DEFAULT], odds)
+    return TaskTold(task, "classifier", probability, odds)
 
 
 def task_probabilities(said: Said) -> dict[str, float]:
@@ -134,13 +162,23 @@ def task_probabilities(said: Said) -> dict[str, float]:
     return shipped().probabilities(_opinion(said).logits) if any(said) else {DEFAULT: 1.0}
 
 
-def difficulty_of(task: str, asked: str, input_tokens: int) -> float:
+def difficulty_of(asked: str, input_tokens: int, *tasks: str) -> tuple[float, ...]:
     """Guess how hard a request is, 0 to 1, from its task, its words and its length.
 
     The figures are judgement, not measurement: a prior until labels say better (docs/tasks.md).
+
+    Args:
+        asked: What is asked.
+        input_tokens: Its length, with all that is sent along.
+        *tasks: What may be meant by it.
+
+    Returns:
+        How hard it is if each of the tasks is meant.
     """
     if len(asked) > 2 * _EDGE_CHARS:
         asked = f"{asked[:_EDGE_CHARS]} {asked[-_EDGE_CHARS:]}"
     hard = len(_HARD_WORDS.intersection(asked.lower().split()))
-    level = _BASE_DIFFICULTY[task] + 0.08 * min(hard, 4)
-    return min(1.0, level + 0.05 if input_tokens > LONG_PROMPT_TOKENS else level)
+    more = 0.08 * min(hard, 4)
+    if input_tokens > LONG_PROMPT_TOKENS:
+        more += 0.05
+    return tuple([min(1.0, _BASE_DIFFICULTY[task] + more) for task in tasks])

@@ -22,7 +22,12 @@ from llmrouter_integrations.messages import (
     ToolResultPart,
 )
 from llmrouter_integrations.routing import task, task_model
-from llmrouter_integrations.routing.features import estimate_tokens, read_features, read_tasks
+from llmrouter_integrations.routing.features import (
+    TYPICAL_OUTPUT_TOKENS,
+    estimate_tokens,
+    read_features,
+    read_tasks,
+)
 from llmrouter_integrations.routing.task import SURE
 from llmrouter_integrations.routing.task_model import BUCKETS, TaskModel
 
@@ -111,6 +116,16 @@ def test_what_is_not_sure_is_left_to_the_default(monkeypatch):
     seen = read_features(Request((user("what no other test here asks"),)), EMPTY)
     assert (seen.task, seen.task_source) == ("chat", "default")
     assert 0 < seen.task_probability < SURE
+    assert [odds.task for odds in seen.odds] == ["code", "math", "chat", "overall"]
+    assert sum(odds.probability for odds in seen.odds) == pytest.approx(1)
+    *told, rest = seen.odds
+    assert min(o.difficulty for o in told) < seen.difficulty < max(o.difficulty for o in told)
+    assert rest.difficulty == seen.difficulty
+    assert TYPICAL_OUTPUT_TOKENS["chat"] < seen.output_tokens < TYPICAL_OUTPUT_TOKENS["code"]
+
+
+def test_what_is_likelier_than_all_else_has_no_odds():
+    assert read_features(Request((user("Solve x^2 - 5x + 6 = 0"),)), EMPTY).odds == ()
 
 
 def test_the_tasks_of_a_request_with_their_probabilities():

@@ -23,8 +23,8 @@ def target(name="a", quality=QUALITY):
     return Target.build(config, None, provider="acme", quota_group="g")
 
 
-def features(probability=1.0, difficulty=0.5, task="code"):
-    return Features(task, "classifier", difficulty, frozenset(), 1, 1, task_probability=probability)
+def features(probability=1.0):
+    return Features("code", "classifier", 0.5, frozenset(), 1, 1, task_probability=probability)
 
 
 def expectations(targets, evidence=None, predictor=None, clock=None):
@@ -41,17 +41,6 @@ def test_where_nothing_is_to_be_said_nobody_judges():
     assert expectations([target()]).over(ASKED, features()) is None
 
 
-@pytest.mark.parametrize("difficulty", [0.5, 0.2, 0.9])
-@pytest.mark.parametrize("probability", [0.0, 0.25, 0.9])
-def test_where_the_task_is_unsure_the_overall_level_counts(probability, difficulty):
-    one = target()
-    judge = expectations([one]).over(ASKED, features(probability, difficulty))
-    hard = 2 * difficulty
-    wanted = probability * 0.9**hard + (1 - probability) * 0.5**hard
-    assert judge(one, 0.9**hard) == pytest.approx(wanted)
-    assert f"the task is sure by {probability:.0%}" in judge.source(one, "table")
-
-
 def test_all_of_it_one_after_the_other():
     one, other = target("a"), target("b")
     tallies = {"code": Tally(10.0, 2.0, 0.0, 10)}
@@ -60,14 +49,13 @@ def test_all_of_it_one_after_the_other():
         predict_one=lambda prompt, task: SimpleNamespace(quality={"a": 0.2}, familiar=0.5),
     )
     found = expectations([one, other], {"a": tallies}, predictor)
-    judge = found.over(ASKED, features(0.75))
-    unsure = 0.75 * 0.9 + 0.25 * 0.5
-    predicted = 0.5 * unsure + 0.5 * 0.2
+    judge = found.over(ASKED, features())
+    predicted = 0.5 * 0.9 + 0.5 * 0.2
     shift = beliefs(tallies, {"code": 1.0}, one.outlook("overall").quality_error)["code"].shift
     assert judge(one, 0.9) == pytest.approx(predicted + shift)
     scored = SimpleNamespace(target=one, quality=0.0)
     assert judge.without_feedback(scored) == pytest.approx(predicted)
-    assert judge(other, 0.9) == pytest.approx(unsure)
+    assert judge(other, 0.9) == 0.9
 
 
 @pytest.mark.parametrize(("excess", "quality"), [(1e6, 1.0), (-1e6, 0.0)])
