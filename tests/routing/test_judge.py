@@ -23,8 +23,8 @@ def target(name="a", quality=QUALITY):
     return Target.build(config, None, provider="acme", quota_group="g")
 
 
-def features(probability=1.0, difficulty=0.5, task="code"):
-    return Features(task, "classifier", difficulty, frozenset(), 1, 1, task_probability=probability)
+def features(probability=1.0):
+    return Features("code", "classifier", 0.5, frozenset(), 1, 1, task_probability=probability)
 
 
 def expectations(targets, evidence=None, predictor=None, clock=None):
