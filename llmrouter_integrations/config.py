@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -23,12 +22,10 @@ from pydantic import (
 )
 
 from llmrouter_integrations.budgets import BudgetConfig
+from llmrouter_integrations.config_file import WrittenConfig, dotted
 from llmrouter_integrations.errors import ConfigurationError, UnknownHintError, UnknownModelError
 from llmrouter_integrations.exploring import ExploreConfig
 from llmrouter_integrations.hints import DataPolicy, Prefer, RoutingHints
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = ["Balance", "BoundTarget", "Effort", "Protocol", "RouterConfig", "TargetConfig"]
 
@@ -41,8 +38,6 @@ _WRITTEN_OPTIONS = frozenset({"api_version", "location", "profile", "project", "
 
 _DAY_S = 86_400
 _YES_OR_NO = ("tools", "structured_output", "temperature", "reasoning", "reasoning_toggle")
-_MOST_BYTES = 1 << 20
-_MOST_VALUES = 100_000
 
 
 class _Settings(BaseModel):
@@ -372,7 +367,7 @@ class RouterConfig(_Settings):
                 models = (models,)
             return cls(models=None if models is None else tuple(models), **settings)
         except ValidationError as error:
-            raise _explain(error, None) from None
+            raise _explain(error) from None
         except TypeError as error:
             raise ConfigurationError(f"models must be a list of targets: {error}") from None
 
@@ -402,41 +397,16 @@ class RouterConfig(_Settings):
             ConfigurationError: Unreadable, not YAML, or not a valid configuration; the message
                 names the file, the line and the field.
         """
-        import yaml
-
-        path = Path(path)
-        try:
-            with path.open("rb") as file:
-                text = file.read(_MOST_BYTES + 1).decode("utf-8")
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise ConfigurationError(f"{path}: cannot be read: {reason}") from None
-        if len(text) > _MOST_BYTES:
-            raise ConfigurationError(f"{path}: is larger than {_MOST_BYTES:,} bytes")
-        try:
-            tree = yaml.compose(text, Loader=yaml.SafeLoader)
-            lines = _lines(tree, path)
-            data = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigurationError(_yaml_fault(path, error)) from None
-        except RecursionError:
-            raise ConfigurationError(f"{path}: is nested too deeply, or in itself") from None
-        if data is None:
-            data = {}
-        if not isinstance(data, dict):
-            raise ConfigurationError(
-                f"{path}: line 1: must be a mapping with keys such as `models`, "
-                f"not {type(data).__name__}"
-            )
+        env = os.environ if env is None else env
+        written = WrittenConfig.read(Path(path), env)
+        data = written.data
         if "models" in data and data["models"] is None:
             data["models"] = []  # a list with nothing left in it is not "no list"
-        env = os.environ if env is None else env
-        data = _fill(data, env, path, lines, ())
         try:
             return cls(**data)
         except ValidationError as error:
-            told = _explain(error, path, lines)
-            raise type(told)(_unfilled(str(told), text, env)) from None
+            told = _explain(error, written)
+            raise type(told)(written.unfilled(str(told), env)) from None
         except TypeError as error:  # a key that is no string
             raise ConfigurationError(f"{path}: {error}") from None
 
@@ -449,85 +419,6 @@ def split_model(written: str) -> tuple[str, str]:
     return "", written.strip()
 
 
-def _yaml_fault(path: Path, error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{path}: {where}not valid YAML: {getattr(error, 'problem', None) or error}"
-
-
-_Path = tuple[str | int, ...]
-
-
-def _lines(tree: Any, path: Path) -> dict[_Path, int]:
-    """Map the path of each value to the line it stands on.
-
-    Raises:
-        ConfigurationError: A key stands twice, or aliases multiply to an endless file.
-    """
-    lines: dict[_Path, int] = {(): 1}
-
-    def walk(node: Any, at: _Path) -> None:
-        if node.id == "mapping":
-            for key, value in node.value:
-                line = key.start_mark.line + 1
-                if len(lines) > _MOST_VALUES:
-                    raise ConfigurationError(f"{path}: line {line}: aliases multiply too far")
-                if (*at, key.value) in lines:
-                    raise ConfigurationError(
-                        f"{path}: line {line}: field {_dotted((*at, key.value))}: stands twice"
-                    )
-                lines[(*at, key.value)] = line
-                walk(value, (*at, key.value))
-        elif node.id == "sequence":
-            for index, value in enumerate(node.value):
-                if len(lines) > _MOST_VALUES:
-                    raise ConfigurationError(f"{path}: aliases multiply too far")
-                lines[(*at, index)] = value.start_mark.line + 1
-                walk(value, (*at, index))
-
-    if tree is not None:
-        walk(tree, ())
-    return lines
-
-
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
-
-
-def _fill(
-    value: Any, env: Mapping[str, str], path: Path, lines: Mapping[_Path, int], at: _Path
-) -> Any:
-    if isinstance(value, dict):
-        return {k: _fill(v, env, path, lines, (*at, k)) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_fill(v, env, path, lines, (*at, i)) for i, v in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-
-    def replace(match: re.Match[str]) -> str:
-        found = env.get(match[1])
-        if found is None:
-            raise ConfigurationError(
-                f"{path}: line {lines.get(at, 1)}: field {_dotted(at)}: "
-                f"the environment variable {match[1]} is not set"
-            )
-        return found
-
-    return _VARIABLE.sub(replace, value)
-
-
-def _unfilled(message: str, text: str, env: Mapping[str, str]) -> str:
-    """Name the variables in a message instead of showing their values: one may be a key."""
-    values = {env[name]: name for name in _VARIABLE.findall(text) if len(env.get(name, "")) >= 6}
-    for value in sorted(values, key=len, reverse=True):
-        for shown in (value, repr(value)[1:-1]):
-            message = message.replace(shown, f"${{{values[value]}}}")
-    return message
-
-
-def _dotted(at: Iterable[str | int]) -> str:
-    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in at).lstrip(".")
-
-
 _OWNERS: Mapping[str, type[BaseModel]] = {
     "models": TargetConfig,
     "budgets": BudgetConfig,
@@ -535,9 +426,8 @@ _OWNERS: Mapping[str, type[BaseModel]] = {
 }
 
 
-def _explain(
-    error: ValidationError, path: Path | None, lines: Mapping[_Path, int] | None = None
-) -> ConfigurationError:
+def _explain(error: ValidationError, written: WrittenConfig | None = None) -> ConfigurationError:
+    """Say in our words what is wrong, and where it stands."""
     told: list[str] = []
     kind: type[ConfigurationError] = ConfigurationError
     for fault in error.errors(include_input=False, include_url=False):
@@ -549,10 +439,7 @@ def _explain(
             message = "no such setting" + (f"; did you mean {near[0]!r}?" if near else "")
         if at[-1:] == ("model",):
             kind = UnknownModelError
-        known = at
-        while lines is not None and known not in lines:
-            known = known[:-1]
-        where = f"line {lines[known]}: " if lines is not None else ""
-        told.append(f"{where}field {_dotted(at)}: {message}" if at else f"{where}{message}")
-    prefix = f"{path}: " if path else ""
+        where = "" if written is None else f"line {written.line_of(at)}: "
+        told.append(f"{where}field {dotted(at)}: {message}" if at else f"{where}{message}")
+    prefix = "" if written is None else f"{written.path}: "
     return kind(prefix + "; ".join(told))
