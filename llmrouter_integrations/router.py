@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import time
@@ -440,7 +441,8 @@ class Router:
         return budgets.holds(decision, cost_so_far)
 
     def _cost(self, target: Target, response: Response, usage: Usage) -> float | None:
-        if usage.cost_usd is not None:
+        # what is no price must not be booked: a budget would never recover from it
+        if usage.cost_usd is not None and 0.0 <= usage.cost_usd < math.inf:
             return usage.cost_usd
         if target.rates is not None and target.price_is_stated:
             return bill_from_rates(usage, target.rates).usd
