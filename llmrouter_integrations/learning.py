@@ -95,17 +95,15 @@ class Learning:
         value = _score(score)
         answers = self._store.answers(decision_id)
         if not answers:
-            raise UnknownDecisionError(
-                f"no answer to decision {decision_id!r} is remembered: it is too old, was made by "
-                "another router or another process, or got no answer"
-            )
+            raise _forgotten(decision_id)
         names = [answered.target for answered in answers]
         if target is not None and target not in names:
             near = difflib.get_close_matches(target, names, n=1, cutoff=0.0)
             raise FeedbackError(
                 f"{target!r} gave no answer to decision {decision_id!r}; did you mean {near[0]!r}?"
             )
-        self._store.judge(decision_id, target or names[-1], value, self._clock())
+        if not self._store.judge(decision_id, target or names[-1], value, self._clock()):
+            raise _forgotten(decision_id)  # it has had to make room just now
 
     def evidence(self) -> dict[str, Any]:
         """Write what scores taught in plain JSON types; as :meth:`Router.evidence`."""
@@ -149,13 +147,22 @@ def _mean(figures: Sequence[float]) -> float | None:
     return sum(figures) / len(figures) if figures else None
 
 
+def _forgotten(decision_id: str) -> UnknownDecisionError:
+    return UnknownDecisionError(
+        f"no answer to decision {decision_id!r} is remembered: it is too old, was made by "
+        "another router or another process, or got no answer"
+    )
+
+
 def _score(score: Any) -> float:
     # numpy's booleans are not Real
-    value = float(score) if isinstance(score, Real) or hasattr(score, "__float__") else math.nan
+    is_figure = isinstance(score, Real) or hasattr(score, "__float__")
+    try:
+        value = float(score) if is_figure else math.nan
+    except (TypeError, ValueError, OverflowError):  # an array of several, or beyond any float
+        value = math.nan
     if not 0.0 <= value <= 1.0:
-        raise FeedbackError(
-            f"a score is true or false, or a number from 0 to 1, not {score!r}"
-        ) from None
+        raise FeedbackError(f"a score is true or false, or a number from 0 to 1, not {score!r}")
     return value
 
 
@@ -183,7 +190,7 @@ def _evidence(written: Any) -> Evidence:
             str(target): {str(task): _tally(tally) for task, tally in tallies.items()}
             for target, tallies in written["targets"].items()
         }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ConfigurationError(f"this is no evidence as a router wrote it: {error!r}") from None
     return found
 
@@ -192,6 +199,8 @@ def _tally(written: Mapping[str, Any]) -> Tally:
     if written.keys() != _FIELDS:
         raise ValueError(f"a tally has {', '.join(sorted(_FIELDS))}")
     weight, excess, at = (float(written[name]) for name in ("weight", "excess", "at"))
-    if not (math.isfinite(at) and 0.0 <= weight < math.inf and abs(excess) <= weight + 1e-6):
+    scores = int(written["scores"])
+    possible = 0.0 <= weight < math.inf and abs(excess) <= weight + 1e-6 and scores >= 0
+    if not (possible and math.isfinite(at)):
         raise ValueError(f"no scores add up to {dict(written)}")
-    return Tally(weight, excess, at, int(written["scores"]))
+    return Tally(weight, excess, at, scores)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,8 @@ class Settler:
         return self._cost(self._targets[name], response, _so_far(decision, response))
 
     def _cost(self, target: Target, response: Response, usage: Usage) -> float | None:
-        if usage.cost_usd is not None:
+        # what is no price must not be booked: a budget would never recover from it
+        if usage.cost_usd is not None and 0.0 <= usage.cost_usd < math.inf:
             return usage.cost_usd
         if target.rates is not None and target.price_is_stated:
             return bill_from_rates(usage, target.rates).usd

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
-from llmrouter_integrations.errors import UnknownDecisionError
+from llmrouter_integrations.errors import ConfigurationError, UnknownDecisionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +37,9 @@ class Verdicts:
         router: Whose answers are judged.
         key: Which of several results counts; None: the first with a score.
         scale: The worst score and the best.
+
+    Raises:
+        ConfigurationError: The scale has no two ends.
     """
 
     def __init__(
@@ -43,6 +48,8 @@ class Verdicts:
         self._router = router
         self._key = key
         self._worst, self._best = scale
+        if not math.isfinite(self._best - self._worst) or self._best == self._worst:
+            raise ConfigurationError(f"a scale is the worst score and the best, not {scale!r}")
 
     def tell(self, result: Any, *judged: Any) -> None:
         """Pass a verdict on, where there is one, and it is known of which decision.
@@ -116,5 +123,8 @@ def _scores(result: Any, key: str | None) -> Iterator[float]:
 
 
 def _figure(score: Any) -> Iterator[float]:
-    if isinstance(score, bool | int | float):
-        yield float(score)
+    # numpy's scalars too, but no arrays
+    if isinstance(score, Real) or (hasattr(score, "__float__") and not hasattr(score, "__len__")):
+        figure = float(score)
+        if not math.isnan(figure):  # it is how evaluators say that they could not tell
+            yield figure

@@ -176,6 +176,18 @@ def test_what_waits_for_money_goes_elsewhere_if_somebody_else_can_answer(simulat
     assert sorted(a.text for a in asyncio.run(both())) == ["dear", "free"]
 
 
+def test_nothing_stays_held_where_an_answer_cannot_be_settled(simulator, monkeypatch):
+    def down(*_):
+        raise OSError("the store is down")
+
+    with budgeted([priced(simulator)], {"limit_usd": 1.0, "period": "day"}) as router:
+        monkeypatch.setattr(router.state.feedback, "answered", down)
+        with pytest.raises(OSError, match="store"):
+            router.complete("Hi", max_tokens=10)
+        assert no_calls(router)
+        assert spent(router) == [pytest.approx(0.01)]
+
+
 def test_what_failed_costs_nothing_and_failover_does(simulator):
     simulator.script("m", Fault.status(500))
     simulator.script("n", Reply("n", output_tokens=100))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
+import pickle
 import random
 import threading
 from types import SimpleNamespace
@@ -34,6 +36,17 @@ def two(simulator):
         simulator.target("openai", "m", name="good", quality=0.8, **PRICES),
         simulator.target("openai", "n", name="less", quality=0.7, **PRICES),
     ]
+
+
+class Foretelling:
+    """A predictor of the user's own."""
+
+    def __init__(self, quality):
+        self.models = ("good", "less")
+        self._quality = quality
+
+    def predict_one(self, prompt, task):
+        return SimpleNamespace(quality=self._quality, familiar=1.0)
 
 
 def ask(router, score=None, *, hints=None):
@@ -93,7 +106,20 @@ def test_scores(two, score):
         assert found["scores"] == 1
 
 
-@pytest.mark.parametrize("score", [-0.1, 1.1, math.nan, "good", "0.5", None, [1]])
+@pytest.mark.parametrize(
+    "score",
+    [
+        -0.1,
+        1.1,
+        math.nan,
+        pytest.param(10**400, id="huge"),
+        "good",
+        "0.5",
+        None,
+        [1],
+        np.array([1.0, 0.0]),
+    ],
+)
 def test_what_is_no_score_is_refused(two, score):
     with Router(two) as router:
         answer = ask(router)
@@ -111,6 +137,25 @@ def test_a_decision_nobody_remembers(two):
         answer = ask(router)
         with pytest.raises(FeedbackError, match="did you mean 'good'"):
             router.feedback(answer.decision.id, 1.0, target="goood")
+
+
+def test_an_answer_that_makes_room_while_it_is_judged_is_not_silently_lost(two, monkeypatch):
+    with Router(two) as router:
+        answer = ask(router)
+        monkeypatch.setattr(router.state.feedback, "judge", lambda *_: False)
+        with pytest.raises(UnknownDecisionError, match="too old"):
+            router.feedback(answer.decision.id, 1.0)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+@pytest.mark.parametrize("predictor", [None, Foretelling({"good": 0.9, "less": 0.2})])
+def test_what_feedback_or_a_predictor_had_a_say_in_can_be_copied(two, copied, predictor):
+    with Router(two, predictor=predictor) as router:
+        ask(router, 0.0)
+        answer = ask(router)
+        twin = copied(answer)
+    assert twin.decision.candidates == answer.decision.candidates
+    assert "feedback" in "".join(c.quality_source for c in twin.decision.candidates)
 
 
 def test_after_a_failover_it_is_the_answer_that_is_judged(two, simulator):
@@ -160,6 +205,8 @@ TALLY = {"weight": 1.0, "excess": 0.5, "at": 0.0, "scores": 1}
         {"version": 1, "targets": {"a": {"chat": {**TALLY, "weight": math.nan}}}},
         {"version": 1, "targets": {"a": {"chat": {**TALLY, "weight": -1}}}},
         {"version": 1, "targets": {"a": {"chat": {**TALLY, "excess": 7}}}},
+        {"version": 1, "targets": {"a": {"chat": {**TALLY, "scores": math.inf}}}},
+        {"version": 1, "targets": {"a": {"chat": {**TALLY, "scores": -1}}}},
         {"version": 1, "targets": {"a": {"chat": {**TALLY, "more": 7}}}},
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from llmrouter_integrations.errors import (
     UnknownHintError,
     UnknownModelError,
 )
+from llmrouter_integrations.messages import Message, Response, Usage
 from llmrouter_integrations.testing import Fault, Reply
 
 GOOD, BAD = "good", "bad"
@@ -253,6 +255,14 @@ def test_known_models_are_billed_by_their_prices_and_stated_prices_win(simulator
         assert answer.attempts[-1].cost_usd == answer.cost_usd
     with Router([stated]) as router:
         assert router.complete("Hi").cost_usd == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("said", [-5.0, math.nan, math.inf])
+def test_what_is_no_price_is_not_taken_from_the_provider(simulator, said):
+    target = simulator.target("openai", "own", input_usd_per_mtok=1e6, output_usd_per_mtok=0.0)
+    with Router([target]) as router:
+        usage = Usage(input_tokens=2, output_tokens=1, cost_usd=said)
+        assert router._cost(router.targets[0], Response(Message("assistant", ())), usage) == 2.0
 
 
 def test_no_key_anywhere_says_what_to_set():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from llmrouter_integrations.errors import UnknownDecisionError
+from llmrouter_integrations.errors import ConfigurationError, UnknownDecisionError
 from llmrouter_integrations.verdicts import Verdicts, decision_id_in
 
 ACCOUNT = {"llmrouter": {"decision_id": "d1", "target": "a"}}
@@ -91,6 +93,10 @@ def test_what_holds_itself_is_no_trap():
         (SimpleNamespace(key="k", score=0.5), {}, 0.5),
         (SimpleNamespace(score=None, passing=True), {}, 1.0),
         (SimpleNamespace(score=None), {}, None),
+        (np.float32(0.5), {}, 0.5),
+        ({"score": np.bool_(True)}, {}, 1.0),
+        ({"score": math.nan}, {}, None),
+        (np.array([1.0, 0.0]), {}, None),
         ("fine", {}, None),
         (None, {}, None),
     ],
@@ -99,6 +105,12 @@ def test_the_score_is_found(result, settings, told):
     router = Router()
     Verdicts(router, **settings).tell(result, None, ACCOUNT, OTHER)
     assert router.told == ([] if told is None else [("d1", told)])
+
+
+@pytest.mark.parametrize("scale", [(1, 1), (0, math.inf), (math.nan, 1)])
+def test_a_scale_without_two_ends_is_refused(scale):
+    with pytest.raises(ConfigurationError, match="a scale is"):
+        Verdicts(Router(), scale=scale)
 
 
 def test_what_reaches_no_router_is_logged(caplog):

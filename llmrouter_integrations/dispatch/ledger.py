@@ -37,7 +37,7 @@ class Ledger:
         self, target: PlanTarget, event: Answered, duration_s: float, first_token_s: float | None
     ) -> Response:
         """Write an answer down, and in it who gave it."""
-        settlement = self._settle(target, event.response)
+        settlement = self._settled(target, event.response)
         self._add(
             Attempt(
                 target.name,
@@ -75,7 +75,7 @@ class Ledger:
         """
         error = event.error
         written = partial if partial is not None else error.answer
-        settlement = None if written is None else self._settle(target, written)
+        settlement = None if written is None else self._settled(target, written)
         said = " ".join(str(part) for part in (error.status, error.code) if part)
         self._add(
             Attempt(
@@ -108,7 +108,7 @@ class Ledger:
         """
         expect = self._plan.expect
         if came is not None:
-            settlement: Settlement | None = self._settle(target, came.response)
+            settlement: Settlement | None = self._settled(target, came.response)
         else:
             settlement = expect(target) if expect is not None else None
         self._add(
@@ -149,6 +149,15 @@ class Ledger:
             decision=settlement.decision,
             attempts=tuple(self.attempts),
         )
+
+    def _settled(self, target: PlanTarget, response: Response) -> Settlement:
+        try:
+            return self._settle(target, response)
+        except BaseException:
+            # the call is over, and nobody else will give back what is held for it
+            if self._plan.holds is not None:
+                self._plan.holds.leave(target, None)
+            raise
 
     def _add(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)

@@ -41,7 +41,7 @@ def feeding(
         scale: The worst score it gives and the best.
 
     Raises:
-        ConfigurationError: It is no evaluator.
+        ConfigurationError: It is no evaluator, or the scale has no two ends.
     """
     verdicts = Verdicts(router, key, scale)
     if hasattr(evaluator, "evaluate_run"):
@@ -63,7 +63,8 @@ def feeding(
         named = [given[name] for name in _JUDGED if name in given]
         return named or list(given.values())[:1]  # evaluators of old name them as they like
 
-    if inspect.iscoroutinefunction(evaluator):
+    called = getattr(type(evaluator), "__call__", None)  # noqa: B004  (to look at, not for a test)
+    if inspect.iscoroutinefunction(evaluator) or inspect.iscoroutinefunction(called):
 
         @functools.wraps(evaluator)
         async def afeeds(*args: Any, **kwargs: Any) -> Any:

@@ -20,6 +20,8 @@ import math
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
+from llmrouter_integrations.routing.balance import TIE_USD
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Sequence
@@ -165,6 +167,9 @@ class Explorer:
                 break
             group = target.replica_group or target.name
             if group in replicas or (place and most_usd is not None and cost > most_usd):
+                continue
+            # who ties is given a share of the traffic afterwards, whichever of them is chosen
+            if any(abs(utility - arm.utility_usd) < TIE_USD for _, arm in found):
                 continue
             replicas.add(group)
             error_usd = max(error_of(target) * value_usd, 1e-12)

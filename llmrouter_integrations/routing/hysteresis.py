@@ -83,11 +83,9 @@ class Incumbents:
 
     def chose(self, traffic: Hashable, target: Target) -> None:
         """Remember who was chosen; replicas count as one."""
-        chosen, identity = self._chosen, _identity(target)
-        if chosen.get(traffic) == identity:
-            return
+        chosen = self._chosen
         with self._lock:
-            chosen[traffic] = identity
+            chosen[traffic] = _identity(target)
             chosen.move_to_end(traffic)
             if len(chosen) > MOST_KINDS:
                 chosen.popitem(last=False)

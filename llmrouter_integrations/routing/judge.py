@@ -8,7 +8,7 @@ The table's figure is what the scorer took. On it work, one after the other:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from llmrouter_integrations.routing.evidence import OVERALL, Belief, beliefs, prior_error
 
@@ -83,6 +83,11 @@ class Expectations:
         self._worked_out: dict[str, tuple[Mapping[str, Tally], float, dict[str, Belief]]] = {}
         self._targets = {target.name: target for target in targets}
         self._shifts: dict[str, tuple[Evidence, float, dict[str, float]]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # decisions hold this and are copied and pickled: the store and the predictor stay behind
+        nothing: dict[str, Any] = {"_evidence": dict, "_predictor": None}
+        return {**vars(self), **nothing, "_worked_out": {}, "_shifts": {}}
 
     def over(self, request: Request, features: Features) -> Judge | None:
         """Give what corrects the qualities of one request; None where nothing does."""
@@ -160,8 +165,10 @@ class Judge:
         quality = table
         if self._predicted is not None:
             model = self._foretold.get(target.name)
-            if model is not None:
-                quality += self._familiar * (self._predicted[model] - quality)
+            predicted = None if model is None else self._predicted.get(model)
+            # of a predictor of the user's own, what is no probability says nothing
+            if predicted is not None and 0.0 <= predicted <= 1.0:
+                quality += self._familiar * (predicted - quality)
         if self._shifts:
             shift = self._shifts.get(target.name)
             if shift is not None:

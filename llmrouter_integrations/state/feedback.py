@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from threading import RLock
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from llmrouter_integrations.state.base import Answered, Tally
@@ -27,7 +26,6 @@ MOST_DECISIONS = 10_000
 kept."""
 
 _KEPT = 1.0 - 1.0 / MOST_SCORES
-NOTHING: Evidence = MappingProxyType({})
 
 
 class _Answer:
@@ -55,7 +53,7 @@ class Feedback:
         self._most = most
         self._lock = RLock()
         self._decisions: OrderedDict[str, dict[str, _Answer]] = OrderedDict()
-        self._evidence: Evidence = NOTHING
+        self._evidence: Evidence = {}
 
     def answered(self, decision: str, answered: Answered) -> None:
         """Remember an answer to a decision."""

@@ -55,6 +55,17 @@ def test_outputs_are_judged(router):
     assert scores(router) == 1
 
 
+async def test_an_object_that_is_called_async_is_awaited(router):
+    class Judge:
+        async def __call__(self, run, example=None):
+            return {"score": 0.5}
+
+    judge = feeding(Judge(), router)
+    assert inspect.iscoroutinefunction(judge)
+    assert await judge(traced(router, chained=False)) == {"score": 0.5}
+    assert scores(router) == 1
+
+
 async def test_async_evaluators_stay_so(router):
     async def judge(run, example):
         return {"score": 0.5}

@@ -197,3 +197,11 @@ def test_the_others_keep_their_order():
         if told is not None and told.explored:
             break
     assert [s.target.model for s in listed] == ["near", "best", "far"]
+
+
+def test_who_ties_is_one_arm():
+    def ready():
+        return [scored("a", 0.03), scored("b", 0.03), scored("c", 0.029), scored("d", 0.029)]
+
+    found = [told for _, told in run(explorer(share=0.5), 500, ready=ready) if told is not None]
+    assert {tuple([arm.target for arm in told.arms]) for told in found} == {("acme/a", "acme/c")}

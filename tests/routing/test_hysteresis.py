@@ -90,3 +90,12 @@ def test_its_memory_is_bounded(monkeypatch):
     listed = ready(a=0.9, b=0.91)
     assert incumbents.keep(listed, 6, 1.0) is None
     assert incumbents.keep(listed, 7, 1.0) is not None
+
+
+def test_traffic_that_goes_on_is_not_forgotten(monkeypatch):
+    monkeypatch.setattr(hysteresis, "MOST_KINDS", 3)
+    incumbents = Incumbents(0.1)
+    for number in range(10):
+        incumbents.chose("busy", make_target("acme/a"))
+        incumbents.chose(number, make_target("acme/a"))
+    assert incumbents.keep(ready(a=0.9, b=0.91), "busy", 1.0) is not None

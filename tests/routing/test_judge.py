@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -39,6 +40,16 @@ def expectations(targets, evidence=None, predictor=None, clock=None):
 
 def test_where_nothing_is_to_be_said_nobody_judges():
     assert expectations([target()]).over(ASKED, features()) is None
+
+
+@pytest.mark.parametrize("predicted", [{}, {"a": math.nan}, {"a": 7.0}, {"a": -0.5}])
+def test_a_prediction_that_is_none_leaves_the_table_as_it_is(predicted):
+    predictor = SimpleNamespace(
+        models=("a",),
+        predict_one=lambda prompt, task: SimpleNamespace(quality=predicted, familiar=1.0),
+    )
+    judge = expectations([target("a")], predictor=predictor).over(ASKED, features())
+    assert judge(target("a"), 0.9) == 0.9
 
 
 def test_all_of_it_one_after_the_other():
