@@ -257,11 +257,9 @@ def _evaluate(
     options.tell("training and predicting", steps, steps)
 
     pair = _pair(given.train)
-    parts = None
-    if given.split == "random":
-        parts = np.empty(len(test), np.int64)
-        for number, round_ in enumerate(rounds):
-            parts[round_.rows] = number
+    parts = np.empty(len(test), np.int64)
+    for number, round_ in enumerate(rounds):
+        parts[round_.rows] = number
     truth = Truth(test.quality, test.cost, given.basis == "usd", pair, parts)
     results = {}
     for place, trial in enumerate(trials):

@@ -23,20 +23,28 @@ _TIE = 1e-9
 
 
 def choices(
-    quality: NDArray[np.float64], cost: NDArray[np.float64] | None, knob: float
+    quality: NDArray[np.float64],
+    cost: NDArray[np.float64] | None,
+    knob: float | NDArray[np.float64],
 ) -> NDArray[np.int64]:
     """Choose a model for each prompt.
 
     Args:
         quality: Expected quality, prompts by models.
         cost: Expected cost, likewise; None: nobody knows, and the knob does nothing.
-        knob: Quality that a unit of cost must bring; infinite: the cheapest is taken.
+        knob: Quality that a unit of cost must bring, of all prompts or of each; infinite: the
+            cheapest is taken.
 
     Returns:
         Each prompt's model, by number. Ties go to the cheaper.
     """
     if cost is None:
         chosen = quality.argmax(axis=1)
+    elif isinstance(knob, np.ndarray):
+        chosen = np.empty(len(quality), np.int64)
+        for setting in np.unique(knob):
+            mine = knob == setting
+            chosen[mine] = choices(quality[mine], cost[mine], float(setting))
     elif math.isinf(knob):
         chosen = cost.argmin(axis=1)
     else:

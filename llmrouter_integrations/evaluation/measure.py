@@ -43,15 +43,15 @@ class Truth:
         cost: Rows by models; None: not known.
         in_dollars: Whether the costs are dollars.
         pair: Numbers of the strong and the weak model; None: there is no such pair.
-        parts: Each row's part, where parts were judged by routers trained on different samples of
-            the same traffic: rows are then ranked within their part. None: rank them all.
+        parts: Each row's part: all rows of one were judged by what was learned from the same rows.
+            What predictions are compared for, they are compared within their part.
     """
 
     quality: NDArray[np.float64]
     cost: NDArray[np.float64] | None
     in_dollars: bool
     pair: tuple[int, int] | None
-    parts: NDArray[np.int64] | None = None
+    parts: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,15 +65,15 @@ class Measured:
         points: Costs and qualities over the knob; None without costs.
         hull: Their hull, with the cheapest model.
         reliability: Of its predictions, where they claim to be qualities.
-        knob: The setting it is operated at.
+        knob: The setting it is operated at, of each row.
     """
 
     figures: dict[str, tuple[float, NDArray[np.float64]]]
+    knob: NDArray[np.float64]
     pgr: NDArray[np.float64] | None = None
     points: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
     hull: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
     reliability: Reliability | None = None
-    knob: float = 0.0
 
 
 def measure(
@@ -137,28 +137,32 @@ def measure(
             name: (float(value[0]), np.concatenate([np.empty(0), *replicates[name]]))
             for name, value in values.items()
         },
+        knob=operating,
         pgr=None if ranking is None else ranking.pgr(),
         points=None if turned is None else turned.points(),
         hull=None if turned is None else turned.hull(),
         reliability=None if calibration is None else calibration.reliability(),
-        knob=operating,
     )
 
 
 def _settings(
     truth: Truth, quality: NDArray[np.float64], cost: NDArray[np.float64] | None
-) -> tuple[float, dict[str, float]]:
-    """Give the setting to operate at, and all that are looked at, by what their figures end in.
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Give the settings to operate at, and all that are looked at, by what their figures end in.
 
     No label is looked at.
     """
+    everywhere = np.ones(len(quality))
     if cost is None:
-        return 0.0, {"": 0.0}
+        return 0.0 * everywhere, {"": 0.0 * everywhere}
     if not truth.in_dollars:
-        setting = knob.middle(quality, cost)
+        setting = np.empty(len(quality))
+        for part in np.unique(truth.parts):
+            mine = truth.parts == part
+            setting[mine] = knob.middle(quality[mine], cost[mine])
         return setting, {"": setting}
     # a preset's price of quality is the knob, turned over
-    presets = {f"@{name}": 1.0 / PRESETS[name].value_usd for name in POLICIES}
+    presets = {f"@{name}": everywhere / PRESETS[name].value_usd for name in POLICIES}
     operating = presets[f"@{_OPERATING}"]
     return operating, {"": operating, **presets}
 
@@ -168,10 +172,7 @@ def _ranking(
 ) -> PairRanking:
     strong, weak = pair
     score = quality[:, strong] - quality[:, weak]
-    if who.at_random:
-        score = np.zeros(len(score))
-    elif truth.parts is not None:
-        score = rank_within(score, truth.parts)
+    score = np.zeros(len(score)) if who.at_random else rank_within(score, truth.parts)
     return PairRanking(score, truth.quality[:, strong], truth.quality[:, weak])
 
 

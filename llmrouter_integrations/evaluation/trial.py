@@ -188,13 +188,18 @@ class Trial:
         self.seconds = np.array(seconds[min(_WARM_UP, len(some)) :])
 
     def flips(
-        self, cost: NDArray[np.float64] | None, setting: float, *, resamples: int, seed: int
+        self,
+        cost: NDArray[np.float64] | None,
+        setting: NDArray[np.float64],
+        *,
+        resamples: int,
+        seed: int,
     ) -> Flips:
         """Tell how often another wording changed the model chosen.
 
         Args:
             cost: Expected costs of the rows' answers; None: not known.
-            setting: Of the knob.
+            setting: Of the knob, of each row.
             resamples: Draws of the prompts.
             seed: Of the draws.
         """
@@ -202,7 +207,7 @@ class Trial:
         known = None if cost is None or self.contender.fixed else cost
         before = knob.choices(self.quality, known, setting)[rows]
         after = knob.choices(
-            self._reworded, None if known is None else self._reworded_cost, setting
+            self._reworded, None if known is None else self._reworded_cost, setting[rows]
         )
         flipped = before != after
         prompts, place = np.unique(rows, return_inverse=True)
