@@ -173,12 +173,11 @@ def _show(result: Evaluation, presets: list[str]) -> None:
 
     out = console()
     data = result.table
-    strong, weak = result.pair or (None, None)
+    strong, weak = result.pair
     out.print(
         f"[b]{data.name}[/]: {len(data):,} prompts, {len(data.models)} models; "
         f"{result.split}, at most {result.labels:,} labels to learn from"
-        + (f"; strong: {strong}, weak: {weak}" if strong else "")
-        + f"; cost in {UNITS.get(result.cost_basis or '', 'nothing: the data have none')}",
+        f"; strong: {strong}, weak: {weak}; cost: {UNITS[result.cost_basis]}",
         highlight=False,
     )
     for note in result.notes:

@@ -36,6 +36,7 @@ class Contender:
         knows_tasks: Whether it is told each row's task.
         at_random: Whether its order of the prompts is chance: what depends on the order alone is
             then given as expected over all orders.
+        by_price: Whether it looks at nothing but prices: without any it cannot be measured.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Contender:
     fixed: bool = False
     knows_tasks: bool = False
     at_random: bool = False
+    by_price: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,8 @@ def _means(table: LabelledTable) -> NDArray[np.float64]:
 
 
 def _mean_costs(table: LabelledTable) -> NDArray[np.float64]:
-    """Give each model's mean cost; without costs, its mean quality stands in for it."""
-    return _means(table) if table.cost is None else np.nanmean(table.cost, axis=0)
+    costs: NDArray[np.float64] = np.nanmean(table.known_cost, axis=0)
+    return costs
 
 
 def _log_lengths(prompts: Sequence[str]) -> NDArray[np.float64]:
@@ -174,6 +176,7 @@ BASELINES: tuple[Contender, ...] = (
         lambda table: _choose(table, int(np.argmin(_mean_costs(table)))),
         probabilities=False,
         fixed=True,
+        by_price=True,
     ),
     Contender(
         "best_single",

@@ -4,55 +4,132 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
+
+from llmrouter_integrations.catalog import Catalog
+from llmrouter_integrations.catalog.efforts import VISIBLE_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from llmrouter_integrations.catalog import ModelFacts
     from llmrouter_integrations.evaluation.datasets import LabelledTable
 
-__all__ = ["CostBasis", "CostForecast", "priced"]
+__all__ = ["DOLLARS", "CostBasis", "CostForecast", "Priced", "priced"]
 
-CostBasis = Literal["usd", "strong_calls", "parameters"]
-"""What costs are counted in: dollars; calls to the strong model; billions of parameters."""
+CostBasis = Literal["usd", "usd_expected", "usd_catalog", "parameters", "strong_calls"]
+"""What costs are counted in: dollars paid; dollars expected by what the rows to learn from cost;
+dollars by the catalogue's prices; billions of parameters; calls to the strong model."""
+DOLLARS: frozenset[CostBasis] = frozenset({"usd", "usd_expected", "usd_catalog"})
 
 _PARAMETERS = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)b(?![a-z0-9])", re.IGNORECASE)
+_CHARACTERS_PER_TOKEN = 4
+_VENDORS = ("openai", "anthropic", "google", "mistral")
+"""Where a model is looked for whose name alone no source knows."""
 
 
-def priced(
-    train: LabelledTable, test: LabelledTable
-) -> tuple[LabelledTable, LabelledTable, CostBasis | None]:
-    """Give both tables costs, where they have none, that are the same for every prompt.
+class Priced(NamedTuple):
+    """Tables that both have costs.
 
-    Of two models the one that is better on the training rows costs 1 and the other 0, as in
-    RouteLLM. Of more, each costs its number of parameters, where every name tells it
-    ("llama-3.1-8b-instruct", "mixtral-8x7b"). Otherwise there is no cost.
+    Attributes:
+        train: The rows to learn from.
+        test: The rows to judge on.
+        basis: What the costs are counted in.
+        notes: What the reader should know of them.
+    """
 
-    Returns:
-        The tables, and what their costs are counted in; None: they have none.
+    train: LabelledTable
+    test: LabelledTable
+    basis: CostBasis
+    notes: tuple[str, ...] = ()
+
+
+def priced(train: LabelledTable, test: LabelledTable) -> Priced:
+    """Give both tables costs, where they have none.
+
+    Where only the rows to learn from have them, those of the others are expected by them. Where
+    only the rows to judge on have them, each model's mean is taken as its price, known beforehand.
+    Without any, of two models the one that is better on the rows to learn from costs 1 and the
+    other 0, as in RouteLLM. Of more, each costs its number of parameters, where every name tells
+    it ("llama-3.1-8b-instruct", "mixtral-8x7b"); else what the catalogue's prices make of the
+    prompt and a usual answer, where it knows every name; else the best again 1, and all others 0.
+
+    Args:
+        train: With a quality of every model.
+        test: With the same models.
     """
     if train.cost is not None and test.cost is not None:
-        return train, test, "usd"
-    basis: CostBasis
-    if len(train.models) == 2:
-        each = np.zeros(2)
-        each[np.argmax(np.nanmean(train.quality, axis=0))] = 1.0
-        basis = "strong_calls"
-    else:
+        return Priced(train, test, "usd")
+    if train.cost is not None:
+        test = dataclasses.replace(test, cost=CostForecast(train).predict(test.prompts))
+        note = f"{test.name} has no costs: they are what those of {train.name} lead to expect"
+        return Priced(train, test, "usd_expected", (note,))
+    if test.cost is not None:
+        note = f"{train.name} has no costs: each model's mean in {test.name} is taken as its price"
+        return Priced(_each(train, np.nanmean(test.cost, axis=0)), test, "usd", (note,))
+    if len(train.models) > 2:
         sizes = [_PARAMETERS.search(model) for model in train.models]
-        if any(size is None for size in sizes):
-            bare = [dataclasses.replace(table, cost=None) for table in (train, test)]
-            return bare[0], bare[1], None
         each = np.array([int(size[1] or 1) * float(size[2]) for size in sizes if size])
-        basis = "parameters"
-    train, test = [
-        dataclasses.replace(table, cost=np.tile(each, (len(table), 1))) for table in (train, test)
+        if len(each) == len(sizes):
+            return _without_dollars(train, test, each, "parameters")
+        listed = [_listed(model) for model in train.models]
+        known = [facts for facts in listed if facts is not None]
+        if len(known) == len(listed):
+            note = f"no costs: by the catalogue's prices, {', '.join([f.id for f in known])}"
+            return Priced(_by_list(train, known), _by_list(test, known), "usd_catalog", (note,))
+    each = np.zeros(len(train.models))
+    strong = int(np.argmax(np.nanmean(train.quality, axis=0)))
+    each[strong] = 1.0
+    told = _without_dollars(train, test, each, "strong_calls")
+    if len(each) == 2:
+        return told
+    note = f"nothing tells what the models cost: a call to {train.models[strong]} costs 1, others 0"
+    return told._replace(notes=(note, *told.notes))
+
+
+def _without_dollars(
+    train: LabelledTable, test: LabelledTable, each: NDArray[np.float64], basis: CostBasis
+) -> Priced:
+    unit = basis.replace("_", " ")
+    note = f"no arena score and no presets: they need dollars, and costs are counted in {unit}"
+    return Priced(_each(train, each), _each(test, each), basis, (note,))
+
+
+def _each(table: LabelledTable, costs: NDArray[np.float64]) -> LabelledTable:
+    """Let each model cost the same for every prompt."""
+    return dataclasses.replace(table, cost=np.tile(costs, (len(table), 1)))
+
+
+def _listed(model: str) -> ModelFacts | None:
+    """Give what the catalogue knows of a model that it has a price of."""
+    catalog = Catalog.load()
+    names = [
+        model,
+        catalog.vendor_model(model) or "",
+        *[f"{vendor}/{model}" for vendor in _VENDORS],
     ]
-    return train, test, basis
+    for name in names:
+        provider, slash, rest = name.partition("/")
+        facts = catalog.find(provider, rest) if slash else None
+        if facts is not None and facts.rates is not None:
+            return facts
+    return None
+
+
+def _by_list(table: LabelledTable, known: Sequence[ModelFacts]) -> LabelledTable:
+    prompt_tokens = _lengths(table.prompts) / _CHARACTERS_PER_TOKEN
+    columns = []
+    for facts in known:
+        measured = facts.output_tokens.get("overall")
+        answer_tokens = VISIBLE_TOKENS if measured is None else measured.value
+        if facts.rates is not None:
+            answer_usd = answer_tokens * facts.rates.output_usd
+            columns.append(prompt_tokens * facts.rates.input_usd + answer_usd)
+    return dataclasses.replace(table, cost=np.stack(columns, axis=1))
 
 
 _BINS = 20
@@ -74,15 +151,13 @@ class CostForecast:
     """
 
     def __init__(self, table: LabelledTable) -> None:
-        if table.cost is None:
-            raise ValueError(f"{table.name} has no costs to learn from")
         length = _lengths(table.prompts)
         self._fixed = np.zeros(len(table.models))
         self._per_character = np.zeros(len(table.models))
         self._bounds = np.unique(np.quantile(length, np.arange(1, _BINS) / _BINS))
         bins = np.searchsorted(self._bounds, length)
         self._beyond = np.zeros((len(self._bounds) + 1, len(table.models)))
-        for place, paid in enumerate(table.cost.T):
+        for place, paid in enumerate(table.known_cost.T):
             known = ~np.isnan(paid)
             x, y = length[known], paid[known]
             if not x.size:

@@ -76,6 +76,17 @@ class LabelledTable:
         """What the rows are grouped by: their tasks, else their domains, else nothing."""
         return self.tasks if self.tasks is not None else self.domains
 
+    @property
+    def known_cost(self) -> NDArray[np.float64]:
+        """Its costs.
+
+        Raises:
+            ValueError: It has none.
+        """
+        if self.cost is None:
+            raise ValueError(f"{self.name} has no costs")
+        return self.cost
+
     def rows(self, index: ArrayLike) -> LabelledTable:
         """Give some of the rows, by number or by a mask of booleans, in the order asked."""
         chosen = np.arange(len(self))[np.asarray(index)]

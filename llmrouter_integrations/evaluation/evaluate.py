@@ -9,7 +9,7 @@ import numpy as np
 
 from llmrouter_integrations.errors import DatasetError
 from llmrouter_integrations.evaluation.baselines import BASELINES, Contender
-from llmrouter_integrations.evaluation.costs import CostBasis, CostForecast, priced
+from llmrouter_integrations.evaluation.costs import DOLLARS, CostBasis, CostForecast, priced
 from llmrouter_integrations.evaluation.measure import Measured, Truth, measure
 from llmrouter_integrations.evaluation.predictors import default_trainer
 from llmrouter_integrations.evaluation.splits import SplitName, folds_of
@@ -79,8 +79,8 @@ class Evaluation:
         labels: Rows learned from, at most, for any one judgement.
         split: How they were held apart: "held-out", or a :data:`~.splits.SplitName`.
         folds: Names of the parts that were judged on one by one.
-        cost_basis: What costs are counted in; None: there are none.
-        pair: The strong and the weak model; None: no such pair.
+        cost_basis: What costs are counted in.
+        pair: The strong and the weak model.
         results: By the router's name; those in question first, then the baselines.
         options: How it was measured.
         notes: What the reader should know.
@@ -91,8 +91,8 @@ class Evaluation:
     labels: int
     split: str
     folds: tuple[str, ...]
-    cost_basis: CostBasis | None
-    pair: tuple[str, str] | None
+    cost_basis: CostBasis
+    pair: tuple[str, str]
     results: Mapping[str, Result]
     options: Options
     notes: tuple[str, ...] = ()
@@ -138,17 +138,15 @@ def hold_out(
         if alone := [model for model in table.models if model not in shared]:
             notes.append(f"not in {other.name}, so left out: {', '.join(alone)}")
     test, more = _complete(test.columns(shared))
-    if (train.cost is None) != (test.cost is None):
-        bare, dear = (train, test) if train.cost is None else (test, train)
-        notes.append(f"costs in dollars are not used: {dear.name} has them, {bare.name} has not")
-    train, test, basis = priced(train.columns(test.models), test)
+    train = train.columns(test.models)
     _require_labels(train)
+    train, test, basis, of_costs = priced(train, test)
     if len(train) < _FEW_ROWS:
         notes.append(f"only {len(train)} rows to learn from in {train.name}")
     if seen := len(set(train.prompts) & set(test.prompts)):
         notes.append(f"{seen} prompts of {test.name} are also in {train.name}")
     rounds = [Round(train, test, np.arange(len(test)))]
-    given = _Given(train, test, basis, "held-out", ("1",), (*notes, *more))
+    given = _Given(train, test, basis, "held-out", ("1",), (*notes, *more, *of_costs))
     return _evaluate(rounds, given, routers, options)
 
 
@@ -168,11 +166,11 @@ def cross_validate(
     """
     options = options or Options()
     table, notes = _complete(table)
-    table, _, basis = priced(table, table)
+    table, _, basis, of_costs = priced(table, table)
     parts = folds_of(table, split, folds=folds, labels=labels, seed=options.seed)
     rounds = [Round(table.rows(part.train), table.rows(part.test), part.test) for part in parts]
     names = tuple(part.name for part in parts)
-    given = _Given(table, table, basis, split, names, tuple(notes))
+    given = _Given(table, table, basis, split, names, (*notes, *of_costs))
     return _evaluate(rounds, given, routers, options)
 
 
@@ -180,7 +178,7 @@ def cross_validate(
 class _Given:
     train: LabelledTable
     test: LabelledTable
-    basis: CostBasis | None
+    basis: CostBasis
     split: str
     folds: tuple[str, ...]
     notes: tuple[str, ...]
@@ -224,14 +222,16 @@ def _require_labels(train: LabelledTable) -> None:
                 raise DatasetError(f"{train.name}: no row has a {what} of {model!r}")
 
 
-def _pair(train: LabelledTable) -> tuple[int, int] | None:
-    """Name the strong model, best on the training rows, and the weak one, the cheapest other."""
-    if train.cost is None:
-        return None
-    strong = int(np.nanmean(train.quality, axis=0).argmax())
-    cost = np.nanmean(train.cost, axis=0)
-    cost[strong] = np.inf
-    return strong, int(cost.argmin())
+def _pair(given: _Given) -> tuple[int, int]:
+    """Tell the strong model, best on the rows to learn from, and the weak one.
+
+    That is the cheapest other; where calls to the strong one are all that is counted, the worst.
+    """
+    quality = np.nanmean(given.train.quality, axis=0)
+    strong = int(quality.argmax())
+    worth = quality if given.basis == "strong_calls" else np.nanmean(given.train.known_cost, axis=0)
+    worth[strong] = np.inf
+    return strong, int(worth.argmin())
 
 
 def _evaluate(
@@ -243,25 +243,25 @@ def _evaluate(
     if twice := {name for name in names if names.count(name) > 1}:
         raise DatasetError(f"two routers are called {', '.join(sorted(twice))}")
     rewordings = reword(test.prompts, options.paraphrases, options.seed)
-    trials = [Trial(who, test.quality, rewordings) for who in contenders]
-    expected = None if test.cost is None else np.empty(test.cost.shape)
+    priceless = given.basis == "strong_calls" and len(test.models) > 2
+    measurable = [who for who in contenders if not (who.by_price and priceless)]
+    trials = [Trial(who, test.quality, rewordings) for who in measurable]
+    expected = np.empty(test.quality.shape)
     steps = len(rounds) * len(trials)
     for number, round_ in enumerate(rounds):
-        forecast = None
-        if expected is not None:
-            forecast = CostForecast(round_.train)
-            expected[round_.rows] = forecast.predict(round_.test.prompts)
+        forecast = CostForecast(round_.train)
+        expected[round_.rows] = forecast.predict(round_.test.prompts)
         for place, trial in enumerate(trials):
             options.tell("training and predicting", number * len(trials) + place, steps)
             trial.take(round_, forecast, timed=round_ is rounds[-1])
     options.tell("training and predicting", steps, steps)
 
-    pair = _pair(given.train)
+    pair = _pair(given)
     parts = np.empty(len(test), np.int64)
     for number, round_ in enumerate(rounds):
         parts[round_.rows] = number
-    truth = Truth(test.quality, test.cost, given.basis == "usd", pair, parts)
-    results = {}
+    truth = Truth(test.quality, test.known_cost, given.basis in DOLLARS, pair, parts)
+    results = {who.name: _unmeasured(who) for who in contenders}
     for place, trial in enumerate(trials):
         options.tell("measuring", place, len(trials))
         results[trial.contender.name] = _result(trial, truth, expected, options)
@@ -273,16 +273,18 @@ def _evaluate(
         split=given.split,
         folds=given.folds,
         cost_basis=given.basis,
-        pair=None if pair is None else (test.models[pair[0]], test.models[pair[1]]),
+        pair=(test.models[pair[0]], test.models[pair[1]]),
         results=results,
         options=options,
         notes=given.notes,
     )
 
 
-def _result(
-    trial: Trial, truth: Truth, expected: NDArray[np.float64] | None, options: Options
-) -> Result:
+def _unmeasured(who: Contender) -> Result:
+    return Result(who, Measured({}, np.empty(0)), None, np.empty(0))
+
+
+def _result(trial: Trial, truth: Truth, expected: NDArray[np.float64], options: Options) -> Result:
     who = trial.contender
     sees_labels = who.train is None
     measured = measure(

@@ -9,14 +9,16 @@ import numpy as np
 
 from llmrouter_integrations.evaluation import curve
 from llmrouter_integrations.evaluation.baselines import BASELINES
+from llmrouter_integrations.evaluation.costs import DOLLARS
 from llmrouter_integrations.evaluation.pair import SHARES
 from llmrouter_integrations.evaluation.record import FIGURES, figures_of, policies_of
 from llmrouter_integrations.evaluation.svg import COLOURS, Plot, Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from llmrouter_integrations.evaluation.bootstrap import Figure
+    from llmrouter_integrations.evaluation.costs import CostBasis
     from llmrouter_integrations.evaluation.evaluate import Evaluation, Result
 
 __all__ = ["UNITS", "figure_text", "page", "report", "table"]
@@ -39,7 +41,13 @@ svg { width: 100%; max-width: 860px; display: block }
 svg text { font: 11px system-ui, sans-serif; fill: var(--ink) }
 svg .grid { stroke: var(--line); stroke-width: 1 }
 """
-UNITS = {"usd": "$ per prompt", "strong_calls": "strong calls per prompt", "parameters": "B params"}
+UNITS: Mapping[CostBasis, str] = {
+    "usd": "$ per prompt",
+    "usd_expected": "expected $ per prompt",
+    "usd_catalog": "$ per prompt by the catalogue",
+    "parameters": "B params",
+    "strong_calls": "share of strong calls",
+}
 """What a cost is counted in, for people."""
 _CURVES = (
     '<p class="soft">Lines are hulls over the knob: what mixing its settings can reach. Dots '
@@ -70,7 +78,7 @@ def report(evaluation: Evaluation) -> str:
         "random": f"random split in {len(evaluation.folds)}",
         "leave-one-task-out": f"each of {len(evaluation.folds)} tasks judged unseen",
     }[evaluation.split]
-    unit = UNITS.get(evaluation.cost_basis or "", "no unit: there are none")
+    unit = UNITS[evaluation.cost_basis]
     lead = (
         f"{len(data):,} prompts, {len(data.models)} models; {held}, at most "
         f"{evaluation.labels:,} labels to learn from. In brackets: 95% intervals of a bootstrap "
@@ -150,12 +158,10 @@ def _colours(results: Iterable[Result]) -> list[tuple[Result, str]]:
 
 def _curves(evaluation: Evaluation) -> list[str]:
     data, results = evaluation.table, evaluation.results.values()
-    if data.cost is None:
-        return []
-    unit = UNITS[evaluation.cost_basis or ""]
-    plot = Plot(f"mean cost, {unit}", "mean quality", log_x=evaluation.cost_basis == "usd")
+    unit = UNITS[evaluation.cost_basis]
+    plot = Plot(f"mean cost, {unit}", "mean quality", log_x=evaluation.cost_basis in DOLLARS)
     pareto = Plot(plot.x_name, plot.y_name, log_x=plot.log_x)
-    costs, qualities = data.cost.mean(axis=0), data.quality.mean(axis=0)
+    costs, qualities = data.known_cost.mean(axis=0), data.quality.mean(axis=0)
     crowded = len(data.models) > _MOST_LABELS
     best = curve.undominated(costs, qualities)
     singles = Series(
@@ -212,8 +218,6 @@ def _policies(results: Iterable[Result]) -> list[str]:
 
 
 def _gap(evaluation: Evaluation) -> list[str]:
-    if evaluation.pair is None:
-        return []
     strong, weak = evaluation.pair
     plot = Plot(f"share of calls to {strong}", f"share of its lead over {weak}")
     for result, colour in _colours(evaluation.results.values()):

@@ -36,7 +36,7 @@ def choices(
             cheapest is taken.
 
     Returns:
-        Each prompt's model, by number. Ties go to the cheaper.
+        Each prompt's model, by number. Ties go to the cheaper, and of the cheapest to the best.
     """
     if cost is None:
         chosen = quality.argmax(axis=1)
@@ -46,7 +46,8 @@ def choices(
             mine = knob == setting
             chosen[mine] = choices(quality[mine], cost[mine], float(setting))
     elif math.isinf(knob):
-        chosen = cost.argmin(axis=1)
+        least = cost.min(axis=1, keepdims=True)
+        chosen = np.where(cost <= least, quality, -np.inf).argmax(axis=1)
     else:
         worth = quality - knob * cost
         best = worth.max(axis=1, keepdims=True)

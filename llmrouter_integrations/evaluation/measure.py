@@ -40,17 +40,17 @@ class Truth:
 
     Attributes:
         quality: Rows by models, no NaN.
-        cost: Rows by models; None: not known.
+        cost: Rows by models.
         in_dollars: Whether the costs are dollars.
-        pair: Numbers of the strong and the weak model; None: there is no such pair.
+        pair: Numbers of the strong and the weak model.
         parts: Each row's part: all rows of one were judged by what was learned from the same rows.
             What predictions are compared for, they are compared within their part.
     """
 
     quality: NDArray[np.float64]
-    cost: NDArray[np.float64] | None
+    cost: NDArray[np.float64]
     in_dollars: bool
-    pair: tuple[int, int] | None
+    pair: tuple[int, int]
     parts: NDArray[np.int64]
 
 
@@ -61,8 +61,8 @@ class Measured:
     Attributes:
         figures: Name to the figure on the rows as they are, NaN where it is not defined, and its
             replicates. Of a preset: ``quality@<preset>`` and so on.
-        pgr: Performance gap recovered at each share of strong calls; None without a pair.
-        points: Costs and qualities over the knob; None without costs.
+        pgr: Performance gap recovered at each share of strong calls; None: not measured.
+        points: Costs and qualities over the knob; None: not measured.
         hull: Their hull, with the cheapest model.
         reliability: Of its predictions, where they claim to be qualities.
         knob: The setting it is operated at, of each row.
@@ -79,7 +79,7 @@ class Measured:
 def measure(
     truth: Truth,
     quality: NDArray[np.float64],
-    cost: NDArray[np.float64] | None,
+    cost: NDArray[np.float64],
     *,
     who: Contender,
     resamples: int,
@@ -90,7 +90,7 @@ def measure(
     Args:
         truth: What really came of every answer.
         quality: What the router expected of each, rows by models.
-        cost: What it expected each to cost; None: not known.
+        cost: What it expected each to cost.
         who: The router.
         resamples: Draws of the bootstrap.
         seed: Of the draws: the same for routers that are to be compared.
@@ -99,29 +99,26 @@ def measure(
     given = None if who.fixed else cost
     operating, settings = _settings(truth, quality, given)
     plain = {"quality_best": truth.quality[rows, knob.choices(quality, given, 0.0)]}
-    spent = []
     for place, setting in settings.items():
         chosen = knob.choices(quality, given, setting)
         plain[f"quality{place}"] = truth.quality[rows, chosen]
-        if truth.cost is not None:
-            plain[f"cost{place}"] = truth.cost[rows, chosen]
-            spent.append(place)
+        plain[f"cost{place}"] = truth.cost[rows, chosen]
 
     def over_rows(block: NDArray[np.float64]) -> Replicates:
         told = {name: block @ each / len(rows) for name, each in plain.items()}
-        for place in spent if truth.in_dollars else ():
+        for place in settings if truth.in_dollars else ():
             each = zip(told[f"quality{place}"], told[f"cost{place}"], strict=True)
             told[f"arena{place}"] = np.array([curve.arena_score(q, 1000 * usd) for q, usd in each])
         return told
 
-    meters: list[Callable[[NDArray[np.float64]], Replicates]] = [over_rows]
-    ranking = turned = calibration = None
-    if truth.pair is not None:
-        ranking = _ranking(truth, truth.pair, quality, who)
-        meters.append(partial(_over_pair, ranking))
-    if truth.cost is not None and cost is not None:
-        turned = _Turned(truth.quality, truth.cost, quality, cost, fixed=who.fixed)
-        meters.append(turned.over)
+    ranking = _ranking(truth, quality, who)
+    turned = _Turned(truth, quality, given)
+    meters: list[Callable[[NDArray[np.float64]], Replicates]] = [
+        over_rows,
+        partial(_over_pair, ranking),
+        turned.over,
+    ]
+    calibration = None
     if who.probabilities:
         calibration = Calibration(np.clip(quality, 0.0, 1.0), truth.quality)
         meters.append(lambda block: {"ece": calibration.error(block)})
@@ -138,9 +135,9 @@ def measure(
             for name, value in values.items()
         },
         knob=operating,
-        pgr=None if ranking is None else ranking.pgr(),
-        points=None if turned is None else turned.points(),
-        hull=None if turned is None else turned.hull(),
+        pgr=ranking.pgr(),
+        points=turned.points(),
+        hull=turned.hull(),
         reliability=None if calibration is None else calibration.reliability(),
     )
 
@@ -167,10 +164,8 @@ def _settings(
     return operating, {"": operating, **presets}
 
 
-def _ranking(
-    truth: Truth, pair: tuple[int, int], quality: NDArray[np.float64], who: Contender
-) -> PairRanking:
-    strong, weak = pair
+def _ranking(truth: Truth, quality: NDArray[np.float64], who: Contender) -> PairRanking:
+    strong, weak = truth.pair
     score = quality[:, strong] - quality[:, weak]
     score = np.zeros(len(score)) if who.at_random else rank_within(score, truth.parts)
     return PairRanking(score, truth.quality[:, strong], truth.quality[:, weak])
@@ -186,22 +181,19 @@ def _over_pair(ranking: PairRanking, block: NDArray[np.float64]) -> dict[str, ND
 
 
 class _Turned:
-    """A router at every setting of its knob."""
+    """A router at every setting of its knob; without expected costs it has none."""
 
     def __init__(
-        self,
-        true_quality: NDArray[np.float64],
-        true_cost: NDArray[np.float64],
-        quality: NDArray[np.float64],
-        cost: NDArray[np.float64],
-        *,
-        fixed: bool,
+        self, truth: Truth, quality: NDArray[np.float64], cost: NDArray[np.float64] | None
     ) -> None:
+        true_quality, true_cost = truth.quality, truth.cost
         rows = np.arange(len(quality))
-        knobs = [math.nan] if fixed else knob.settings(quality, cost)
-        picked = [knob.choices(quality, None if fixed else cost, knob_) for knob_ in knobs]
-        means = true_cost.mean(axis=0)
-        self._cheapest, self._dearest = int(means.argmin()), int(means.argmax())
+        knobs = [0.0] if cost is None else knob.settings(quality, cost)
+        picked = [knob.choices(quality, cost, knob_) for knob_ in knobs]
+        means, (_, weak) = true_cost.mean(axis=0), truth.pair
+        # where several cost the least, as all but the strong one may, the weak one stands for them
+        self._cheapest = weak if means[weak] == means.min() else int(means.argmin())
+        self._dearest = int(means.argmax())
         self._best = int(true_quality.mean(axis=0).argmax())
         # whatever a router does, it may be left off: the cheapest model is on every curve
         picked.append(np.full(len(rows), self._cheapest))
@@ -211,7 +203,7 @@ class _Turned:
             [
                 true_cost[:, self._cheapest],
                 true_cost[:, self._dearest],
-                true_cost[:, self._best],
+                true_cost[:, self._best if means[self._best] > 0 else self._dearest],
                 true_quality[:, self._best],
             ]
         )

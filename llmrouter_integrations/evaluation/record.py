@@ -53,7 +53,7 @@ def as_record(evaluation: Evaluation) -> dict[str, Any]:
     told = {name: _router(result) for name, result in results.items()}
     for name in tested:
         told[name]["over"] = {base: _over(results[name], results[base]) for base in names}
-    strong, weak = evaluation.pair or (None, None)
+    strong, weak = evaluation.pair
     return {
         "format": FORMAT,
         "data": {
@@ -152,9 +152,7 @@ def _over(one: Result, other: Result) -> dict[str, Any]:
 def _models(evaluation: Evaluation) -> dict[str, Any]:
     """Give mean quality and cost of each model by itself."""
     table, options = evaluation.table, evaluation.options
-    columns = {"quality": table.quality}
-    if table.cost is not None:
-        columns["cost"] = table.cost
+    columns = {"quality": table.quality, "cost": table.known_cost}
     drawn: dict[str, list[NDArray[np.float64]]] = {name: [] for name in columns}
     for block in draws(len(table), options.resamples, options.seed):
         for name, labels in columns.items():

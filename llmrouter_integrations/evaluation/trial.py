@@ -119,7 +119,7 @@ class Trial:
         self._reworded = np.full((len(rewordings.texts), truth.shape[1]), np.nan)
         self._reworded_cost = self._reworded.copy()
 
-    def take(self, round_: Round, forecast: CostForecast | None, *, timed: bool) -> None:
+    def take(self, round_: Round, forecast: CostForecast, *, timed: bool) -> None:
         """Train on a round's rows, and predict the others.
 
         Raises:
@@ -140,8 +140,7 @@ class Trial:
             if groups is not None:
                 tasks = [groups[place[int(self._rewordings.rows[n])]] for n in mine]
             self._reworded[mine] = self._ask(predictor, round_.test.models, texts, tasks)
-            if forecast is not None:
-                self._reworded_cost[mine] = forecast.predict(texts)
+            self._reworded_cost[mine] = forecast.predict(texts)
         if timed:
             self._time(predictor, round_.test.prompts, groups, forecast)
 
@@ -174,7 +173,7 @@ class Trial:
         predictor: Predictor,
         prompts: Sequence[str],
         tasks: Sequence[str | None] | None,
-        forecast: CostForecast | None,
+        forecast: CostForecast,
     ) -> None:
         """Time single decisions, from the prompt to the model chosen."""
         some = np.linspace(0, len(prompts) - 1, min(_TIMED, len(prompts))).astype(np.int64)
@@ -183,13 +182,13 @@ class Trial:
             began = time.perf_counter()
             one = [prompts[row]]
             quality = predictor.predict(one, None if tasks is None else [tasks[row]])
-            knob.choices(quality, forecast.predict(one) if forecast else None, 1.0)
+            knob.choices(quality, forecast.predict(one), 1.0)
             seconds.append(time.perf_counter() - began)
         self.seconds = np.array(seconds[min(_WARM_UP, len(some)) :])
 
     def flips(
         self,
-        cost: NDArray[np.float64] | None,
+        cost: NDArray[np.float64],
         setting: NDArray[np.float64],
         *,
         resamples: int,
@@ -198,13 +197,13 @@ class Trial:
         """Tell how often another wording changed the model chosen.
 
         Args:
-            cost: Expected costs of the rows' answers; None: not known.
+            cost: Expected costs of the rows' answers.
             setting: Of the knob, of each row.
             resamples: Draws of the prompts.
             seed: Of the draws.
         """
         rows, kinds, _ = self._rewordings
-        known = None if cost is None or self.contender.fixed else cost
+        known = None if self.contender.fixed else cost
         before = knob.choices(self.quality, known, setting)[rows]
         after = knob.choices(
             self._reworded, None if known is None else self._reworded_cost, setting[rows]

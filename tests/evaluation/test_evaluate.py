@@ -182,12 +182,27 @@ def test_where_the_best_model_is_the_cheapest_the_next_cheapest_is_the_weak_one(
     assert told.pair == ("strong", "weak")
 
 
-def test_three_models_without_costs_have_no_curve():
-    told = as_record(cross_validate(table(100, costs=False), "random", (), QUICK))
-    router = told["router"]
-    assert (router["aiq"], router["apgr"], router["curve"]) == (None, None, None)
-    assert router["quality_best"] > 0.5
-    assert "no unit" in report(cross_validate(table(50, costs=False), "random", (), QUICK))
+def test_three_models_without_costs_are_judged_by_calls_to_the_best_one():
+    evaluation = cross_validate(table(200, costs=False), "random", (), QUICK)
+    told = as_record(evaluation)
+    data = told["data"]
+    assert (data["cost_basis"], data["strong"], data["weak"]) == ("strong_calls", "strong", "tiny")
+    router, base = told["router"], told["baselines"]
+    for one in (router, base["task_table"], base["oracle"]):
+        assert 0 < one["aiq"] <= 1
+        assert 0 <= one["c98"] <= 1
+        assert one["curve"]
+        assert one["pgr"]
+    assert router["apgr"] > 0.5
+    assert router["arena"] is None
+    assert any("no arena score" in note for note in data["notes"])
+    # of a fixed model's curve one end is the weak model
+    strong, weak = told["models"]["strong"], told["models"]["tiny"]
+    assert base["best_single"]["aiq"] == pytest.approx((strong["quality"] + weak["quality"]) / 2)
+    # which of the others is cheapest nobody knows
+    assert {base["cheapest"][name] for name in (*FIGURES, "pgr", "curve")} == {None}
+    assert router["over"]["cheapest"]["aiq"] is None
+    assert "share of strong calls" in report(evaluation)
 
 
 # -- bad labels -------------------------------------------------------------------------------
@@ -249,11 +264,16 @@ def test_few_rows_to_learn_from_are_told():
     assert "only 10 rows to learn from in a.csv" in told.notes
 
 
-def test_costs_that_only_one_file_has_are_said_to_be_of_no_use():
+def test_costs_that_only_one_file_has_are_used_and_said_to_be():
     bare, dear = table(100, costs=False, name="a.csv"), table(100, seed=1, name="b.csv")
-    says = "costs in dollars are not used: b.csv has them, a.csv has not"
-    assert says in hold_out(bare, dear, (), QUICK).notes
-    assert says in hold_out(dear, bare, (), QUICK).notes
+    for learn, judge, basis, says in (
+        (bare, dear, "usd", "a.csv has no costs: each model's mean in b.csv is taken as its price"),
+        (dear, bare, "usd_expected", "a.csv has no costs: they are what those of b.csv lead to"),
+    ):
+        told = hold_out(learn, judge, (), QUICK)
+        assert told.cost_basis == basis
+        assert any(note.startswith(says) for note in told.notes)
+        assert as_record(told)["router"]["arena"] > 0
     assert not any("costs" in note for note in hold_out(dear, dear, (), QUICK).notes)
 
 

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from llmrouter_integrations.catalog import Catalog
 from llmrouter_integrations.errors import ConfigurationError, DatasetError, MissingColumnError
 from llmrouter_integrations.evaluation import knob
 from llmrouter_integrations.evaluation.baselines import BASELINES, train_on_length
@@ -35,20 +36,37 @@ def bare(models, quality):
         (("s", "w"), [[1, 0]], "strong_calls", [1, 0]),
         (("a", "b"), [[0, 1], [NAN, 1]], "strong_calls", [0, 1]),
         (("llama-3.1-8b-it", "mixtral-8x7b", "q2.5-0.5b"), [[1, 1, 1]], "parameters", [8, 56, 0.5]),
-        (("llama-3.1-8b-it", "gpt-5", "x-7b"), [[1, 1, 1]], None, None),
+        (("llama-3.1-8b-it", "gpt-5", "x-7b"), [[0, 1, 0]], "strong_calls", [0, 1, 0]),
     ],
 )
 def test_what_costs_stand_in_for_missing_ones(models, quality, basis, each):
-    train, test, said = priced(bare(models, quality), bare(models, quality))
-    assert said == basis
-    for one in (train, test):
-        assert (one.cost is None) if each is None else (one.cost[0].tolist() == each)
+    told = priced(bare(models, quality), bare(models, quality))
+    assert told.basis == basis
+    assert told.train.cost[0].tolist() == told.test.cost[0].tolist() == each
+    assert "no arena score" in told.notes[-1]
 
 
-def test_dollars_of_one_table_alone_are_no_dollars():
+def test_names_that_the_catalogue_knows_cost_what_it_says():
+    models = ("gpt-4o", "openai/gpt-4o-mini", "claude-3-haiku")
+    made = LabelledTable(("x" * 400, "x" * 8000), models, np.ones((2, 3)))
+    told = priced(made, made)
+    assert told.basis == "usd_catalog"
+    assert "openai/gpt-4o, openai/gpt-4o-mini, anthropic/claude-3-haiku" in told.notes[0]
+    rates = Catalog.load().find("openai", "gpt-4o-mini").rates
+    assert told.test.cost[1, 1] - told.test.cost[0, 1] == pytest.approx(1900 * rates.input_usd)
+    assert (told.test.cost[:, 0] > told.test.cost[:, 1]).all()
+
+
+def test_dollars_of_one_table_alone_serve_both():
     made = table(20)
-    assert priced(made, made)[2] == "usd"
-    assert priced(made, dataclasses.replace(made, cost=None))[2] is None
+    assert priced(made, made).basis == "usd"
+    bare_ = dataclasses.replace(made, cost=None)
+    later = priced(made, bare_)
+    assert later.basis == "usd_expected"
+    np.testing.assert_array_equal(later.test.cost, CostForecast(made).predict(made.prompts))
+    listed = priced(bare_, made)
+    assert listed.basis == "usd"
+    np.testing.assert_allclose(listed.train.cost[3], made.cost.mean(axis=0))
 
 
 def test_costs_are_forecast_along_the_length_of_the_prompt():
