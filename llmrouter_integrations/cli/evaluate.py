@@ -133,11 +133,11 @@ def _contenders(
     routers: list[str] | None, policies: list[str] | None, table: LabelledTable
 ) -> list[Contender]:
     from llmrouter_integrations.evaluation.evaluate import default_router
-    from llmrouter_integrations.evaluation.plug_ins import load_router, policy
+    from llmrouter_integrations.evaluation.plug_ins import load_routers, policy
 
     return [
         default_router(),
-        *[load_router(spec, table.prompts[0]) for spec in routers or ()],
+        *load_routers(routers or (), table.prompts[0]),
         *[policy(Path(name)) for name in policies or () if name not in _PRESETS],
     ]
 

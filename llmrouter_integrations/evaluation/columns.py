@@ -172,4 +172,7 @@ def _is_number(cell: Any) -> bool:
 
 
 def _missing(rows: Rows, what: str) -> str:
-    return f"{rows.path}: line 1: no column {what}; the columns are {', '.join(rows.header)}"
+    said = f"{rows.path}: line 1: no column {what}; the columns are {', '.join(rows.header)}"
+    if len(rows.header) == 1 and ";" in rows.header[0]:
+        said += "; it looks as if cells were separated by ';': write commas, or tabs in a .tsv"
+    return said

@@ -31,6 +31,7 @@ MAX_CHARACTERS = 256 * 1024 * 1024
 """Of all prompts together; with more, rows are sampled."""
 _ROWS_BETWEEN_NEWS = 1000
 _SLACK = 1e-9
+_MOST_USD = 1e9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -252,9 +253,9 @@ class _Reader:
         return figure
 
     def _cost(self, line: int, cells: Sequence[Any], place: int) -> float:
-        wanted = "a cost in dollars, 0 or more"
+        wanted = f"a cost in dollars, 0..{_MOST_USD:g}"
         figure = self._figure(line, cells, place, wanted)
-        if figure < 0 or figure == float("inf"):
+        if figure < 0 or figure > _MOST_USD:
             raise self._fault(line, cells, place, wanted)
         return figure
 

@@ -76,7 +76,8 @@ class Evaluation:
     Attributes:
         table: The rows judged on, costs included.
         learned_from: Name of what was learned from.
-        labels: Rows learned from, at most, for any one judgement.
+        labels: Rows given to learn from, at most, for any one judgement; of very many a router may
+            take a sample, and its note says so.
         split: How they were held apart: "held-out", or a :data:`~.splits.SplitName`.
         folds: Names of the parts that were judged on one by one.
         cost_basis: What costs are counted in.
@@ -137,7 +138,8 @@ def hold_out(
     for table, other in ((train, test), (test, train)):
         if alone := [model for model in table.models if model not in shared]:
             notes.append(f"not in {other.name}, so left out: {', '.join(alone)}")
-    test, more = _complete(test.columns(shared))
+    test, whole, more = _judged(test.columns(shared))
+    test = test.rows(whole)
     train = train.columns(test.models)
     _require_labels(train)
     train, test, basis, of_costs = priced(train, test)
@@ -165,12 +167,20 @@ def cross_validate(
         DatasetError: Too little is left to measure on; says why.
     """
     options = options or Options()
-    table, notes = _complete(table)
+    table, whole, notes = _judged(table)
+    _require_labels(table)
     table, _, basis, of_costs = priced(table, table)
     parts = folds_of(table, split, folds=folds, labels=labels, seed=options.seed)
-    rounds = [Round(table.rows(part.train), table.rows(part.test), part.test) for part in parts]
-    names = tuple(part.name for part in parts)
-    given = _Given(table, table, basis, split, names, (*notes, *of_costs))
+    place = np.cumsum(whole) - 1
+    rounds, names = [], []
+    for part in parts:
+        judged = part.test[whole[part.test]]
+        if judged.size:
+            rounds.append(Round(table.rows(part.train), table.rows(judged), place[judged]))
+            names.append(part.name)
+    for round_ in rounds:
+        _require_labels(round_.train)
+    given = _Given(table, table.rows(whole), basis, split, tuple(names), (*notes, *of_costs))
     return _evaluate(rounds, given, routers, options)
 
 
@@ -184,8 +194,8 @@ class _Given:
     notes: tuple[str, ...]
 
 
-def _complete(table: LabelledTable) -> tuple[LabelledTable, list[str]]:
-    """Keep the models that are labelled mostly, and of them the rows that are labelled wholly."""
+def _judged(table: LabelledTable) -> tuple[LabelledTable, NDArray[np.bool_], list[str]]:
+    """Keep the models that are labelled mostly; mark the rows that have a label of each of them."""
     notes = list(table.notes)
     labelled = ~np.isnan(table.quality)
     if table.cost is not None:
@@ -196,21 +206,22 @@ def _complete(table: LabelledTable) -> tuple[LabelledTable, list[str]]:
         notes.append(f"labelled in fewer than half of the rows, so left out: {', '.join(rare)}")
         table = table.columns([model for model in table.models if model not in rare])
         labelled = labelled[:, often]
-    whole = labelled.all(axis=1)
+    whole: NDArray[np.bool_] = np.asarray(labelled.all(axis=1))
     if not whole.all():
-        notes.append(f"{int((~whole).sum())} rows without a label of every model are left out")
-        table = table.rows(whole)
-    if len(table.models) < 2 or len(table) < 2:
+        notes.append(f"{int((~whole).sum())} rows without a label of every model are not judged on")
+    rows = int(whole.sum())
+    if len(table.models) < 2 or rows < 2:
         raise DatasetError(
-            f"{table.name}: {len(table)} rows have labels of all of {len(table.models)} models; "
-            "routing is measured on at least 2 rows and 2 models"
+            f"{table.name}: {rows} rows have labels of all of {len(table.models)} models; "
+            "routing is measured on at least 2 rows and 2 models; "
+            "`llmrouter fit` learns from rows with gaps, and says how well"
             + (f" ({'; '.join(notes)})" if notes else "")
         )
-    if len(table) < _FEW_ROWS:
-        notes.append(f"only {len(table)} rows: look at the intervals, not at the figures")
-    if (table.quality == table.quality[:, :1]).all():
+    if rows < _FEW_ROWS:
+        notes.append(f"only {rows} rows: look at the intervals, not at the figures")
+    if (table.quality[whole] == table.quality[whole, :1]).all():
         notes.append("all models do equally well on every row: there is nothing to route")
-    return table, notes
+    return table, whole, notes
 
 
 def _require_labels(train: LabelledTable) -> None:
@@ -266,6 +277,7 @@ def _evaluate(
         options.tell("measuring", place, len(trials))
         results[trial.contender.name] = _result(trial, truth, expected, options)
     options.tell("measuring", len(trials), len(trials))
+    learned = {f"{trial.contender.title}: {note}": None for trial in trials for note in trial.notes}
     return Evaluation(
         table=test,
         learned_from=given.train.name,
@@ -276,7 +288,7 @@ def _evaluate(
         pair=(test.models[pair[0]], test.models[pair[1]]),
         results=results,
         options=options,
-        notes=given.notes,
+        notes=(*given.notes, *learned),
     )
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from llmrouter_integrations.config import RouterConfig
 from llmrouter_integrations.errors import ConfigurationError, DatasetError
-from llmrouter_integrations.evaluation.baselines import Contender
+from llmrouter_integrations.evaluation.baselines import BASELINES, Contender
 from llmrouter_integrations.hints import RoutingHints
 from llmrouter_integrations.router import Router
 
@@ -26,16 +28,31 @@ if TYPE_CHECKING:
     from llmrouter_integrations.evaluation.datasets import LabelledTable
     from llmrouter_integrations.evaluation.predictors import Predictor
 
-__all__ = ["load_router", "policy", "router_of"]
+__all__ = ["load_router", "load_routers", "policy", "router_of"]
 
 
-def load_router(spec: str, sample: str) -> Contender:
+def load_routers(specs: Sequence[str], sample: str) -> list[Contender]:
+    """Import routers to compare with; see :func:`load_router`.
+
+    Each is called by its own name; where that is taken, its module stands in front.
+    """
+    own = [spec.rpartition(":")[2] for spec in specs]
+    taken = {"router", *[baseline.name for baseline in BASELINES]}
+    taken |= {name for name in own if own.count(name) > 1}
+    return [
+        load_router(spec, sample, spec.replace(":", ".") if name in taken else name)
+        for spec, name in zip(specs, own, strict=True)
+    ]
+
+
+def load_router(spec: str, sample: str, called: str | None = None) -> Contender:
     """Import a router to compare with.
 
     Args:
-        spec: ``module:name`` of something :func:`router_of` takes; modules of the working
-            directory are found too.
+        spec: ``module:name`` of something :func:`router_of` takes, dots in the name leading on to
+            attributes; modules of the working directory are found too.
         sample: A prompt to try it on.
+        called: What to call it; None: its name.
 
     Raises:
         ConfigurationError: There is no such thing.
@@ -51,10 +68,11 @@ def load_router(spec: str, sample: str) -> Contender:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise  # it exists, and lacks something of its own
         raise ConfigurationError(f"router {spec!r}: there is no module {module!r}") from error
-    router = getattr(found, name, None)
-    if router is None:
-        raise ConfigurationError(f"router {spec!r}: {module!r} has no {name!r}")
-    return router_of(router, name, sample)
+    try:
+        router = attrgetter(name)(found)
+    except AttributeError as error:
+        raise ConfigurationError(f"router {spec!r}: {module!r} has no {name!r}") from error
+    return router_of(router, called or name, sample)
 
 
 def router_of(router: Any, name: str, sample: str) -> Contender:
@@ -62,7 +80,8 @@ def router_of(router: Any, name: str, sample: str) -> Contender:
 
     Args:
         router: A :class:`~.predictors.Predictor`, or a callable that is given one prompt and
-            returns the name of the model it would use; or a score of each model, as a mapping by
+            returns the name of the model it would use, or something with that as its ``name``; or
+            a score of each model, as a mapping by
             name or a sequence in the order of the data's columns; or, for two models, one number:
             how much the strong one is needed.
         name: What to call it.
@@ -71,15 +90,22 @@ def router_of(router: Any, name: str, sample: str) -> Contender:
     Raises:
         ConfigurationError: It is none of these.
     """
+    if isinstance(router, type):
+        raise ConfigurationError(f"router {name!r} is a class: give one of its instances")
+    if inspect.iscoroutinefunction(router) or inspect.iscoroutinefunction(
+        getattr(router, "__call__", None)  # noqa: B004  (asked what it is, not whether)
+    ):
+        raise ConfigurationError(f"router {name!r} is a coroutine function: give a plain one")
     if hasattr(router, "predict") and hasattr(router, "models"):
-        return Contender(name, name, lambda table: _Reordered(router, table.models))
+        return Contender(name, name, lambda table: _Reordered(router, name, table.models))
     if not callable(router):
         raise ConfigurationError(f"router {name!r} is neither callable nor a Predictor")
-    kind = _kind(router(sample))
+    said = _named(router(sample))
+    kind = _kind(said)
     if kind is None:
         raise ConfigurationError(
             f"router {name!r} must return a model's name, scores of the models, or a number; "
-            f"it returned {router(sample)!r:.80}"
+            f"it returned {said!r:.80}"
         )
     return Contender(
         name,
@@ -119,6 +145,12 @@ def _strong(table: LabelledTable) -> int:
     return int(np.nanmean(table.quality, axis=0).argmax())
 
 
+def _named(said: Any) -> Any:
+    """Give the name of a choice that carries it along, and of all else what was said."""
+    name = getattr(said, "name", None)
+    return name if isinstance(name, str) else said
+
+
 def _kind(said: Any) -> str | None:
     if isinstance(said, str):
         return "name"
@@ -144,7 +176,8 @@ class _Called:
         self, prompts: Sequence[str], tasks: Sequence[str | None] | None = None
     ) -> NDArray[np.float64]:
         del tasks
-        return np.array([self._scores(self.router(prompt)) for prompt in prompts], np.float64)
+        said = [_named(self.router(prompt)) for prompt in prompts]
+        return np.array([self._scores(one) for one in said], np.float64)
 
     def _scores(self, said: Any) -> list[float]:
         kind = _kind(said)
@@ -171,14 +204,21 @@ class _Called:
 class _Reordered:
     """A predictor whose columns are put in the data's order."""
 
-    def __init__(self, router: Predictor, models: tuple[str, ...]) -> None:
+    def __init__(self, router: Predictor, name: str, models: tuple[str, ...]) -> None:
         if missing := [model for model in models if model not in router.models]:
             raise DatasetError(f"the router predicts nothing of {', '.join(missing)}")
         self._router = router
+        self._name = name
         self._order = [router.models.index(model) for model in models]
         self.models = models
 
     def predict(
         self, prompts: Sequence[str], tasks: Sequence[str | None] | None = None
     ) -> NDArray[np.float64]:
-        return self._router.predict(prompts, tasks)[:, self._order]
+        found = np.asarray(self._router.predict(prompts, tasks))
+        if found.ndim != 2 or found.shape[1] != len(self._router.models):
+            raise DatasetError(
+                f"router {self._name!r} must predict {len(prompts)} prompts by "
+                f"{len(self._router.models)} models; it gave an array of shape {found.shape}"
+            )
+        return found[:, self._order]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -25,6 +26,7 @@ __all__ = ["MAX_CELL_CHARACTERS", "Rows", "open_rows"]
 MAX_CELL_CHARACTERS = 64 * 1024 * 1024
 """A longer cell is taken for a quotation mark that was never closed."""
 
+_NO_JSON = re.compile(r"(?<=[:,\[\s])-?(?:NaN|Infinity)(?=[,}\]\s])")
 _NESTED = {
     "quality": "quality",
     "qualities": "quality",
@@ -132,7 +134,9 @@ def _json_lines(path: Path) -> Rows:
                 try:
                     said = orjson.loads(text)
                 except orjson.JSONDecodeError as error:
-                    raise DatasetError(f"{path}: line {line}: is not JSON: {error}") from error
+                    found = _NO_JSON.search(text)
+                    why = f"{found[0]} is no JSON number; write null" if found else error
+                    raise DatasetError(f"{path}: line {line}: is not JSON: {why}") from error
                 if not isinstance(said, dict):
                     raise DatasetError(f"{path}: line {line}: is not a JSON object")
                 yield line, _flat(said)

@@ -115,6 +115,7 @@ class Trial:
         self.contender = contender
         self.quality = np.full(truth.shape, np.nan) if contender.train else truth
         self.seconds: NDArray[np.float64] = np.empty(0)
+        self.notes: tuple[str, ...] = ()
         self._rewordings = rewordings
         self._reworded = np.full((len(rewordings.texts), truth.shape[1]), np.nan)
         self._reworded_cost = self._reworded.copy()
@@ -128,6 +129,9 @@ class Trial:
         if self.contender.train is None:
             return
         predictor = self.contender.train(round_.train)
+        if timed:
+            known = round_.train.notes
+            self.notes = tuple([n for n in getattr(predictor, "notes", ()) if n not in known])
         groups = round_.test.groups if self.contender.knows_tasks else None
         self.quality[round_.rows] = self._ask(
             predictor, round_.test.models, round_.test.prompts, groups

@@ -63,6 +63,8 @@ WRONG = [
     ("prompt,a\nhi,1\nyo,55\n", DatasetError, "line 3, column 'a': '55' is not a quality"),
     ("prompt,a\nhi,inf\n", DatasetError, "'inf' is not a quality"),
     ("prompt,quality:a,cost:a\nhi,1,-1\n", DatasetError, "'-1' is not a cost in dollars"),
+    ("prompt,quality:a,cost:a\nhi,1,1e308\n", DatasetError, "'1e308' is not a cost in dollars"),
+    ("prompt;a;b\nhi;1;0\n", MissingColumnError, "cells were separated by ';': write commas"),
     ("prompt,quality:a,cost:z\nhi,1,1\n", DatasetError, "cost of 'z', which has no quality"),
     ("prompt,a,a\nhi,1,0\n", DatasetError, "two columns are called 'a'"),
     ("prompt,a\nhi,1,0\n", DatasetError, "line 2: has 3 cells where the header has 2"),
@@ -138,6 +140,8 @@ def test_json_lines_may_nest_their_scores_and_name_models_late(write):
     ("text", "says"),
     [
         ('{"prompt": "hi", "a": 1}\n{"prompt', "line 2: is not JSON"),
+        ('{"prompt": "hi", "a": NaN}\n', "line 1: is not JSON: NaN is no JSON number; write null"),
+        ('{"prompt": "NaN", "a": -Infinity}\n', "-Infinity is no JSON number"),
         ("[1]\n", "line 1: is not a JSON object"),
         ('{"prompt": 5, "a": 1}\n', "line 1, column 'prompt': a prompt must be text, not int"),
         ("", "is empty"),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from llmrouter_integrations.errors import DatasetError
+from llmrouter_integrations.evaluation import fit
 from llmrouter_integrations.evaluation.baselines import BASELINES, Contender, train_on_length
 from llmrouter_integrations.evaluation.curve import arena_score
 from llmrouter_integrations.evaluation.datasets import LabelledTable
@@ -234,8 +235,9 @@ def test_rows_and_models_with_missing_labels_are_left_out_and_noted():
     told = cross_validate(dataclasses.replace(made, quality=quality), "random", (), QUICK)
     assert told.table.models == ("strong", "weak")
     assert len(told.table) == 130
+    assert told.labels == 120  # four fifths of all, those with gaps too
     assert "labelled in fewer than half of the rows, so left out: tiny" in told.notes
-    assert "20 rows without a label of every model are left out" in told.notes
+    assert "20 rows without a label of every model are not judged on" in told.notes
 
 
 def test_rows_to_learn_from_may_lack_labels():
@@ -288,8 +290,29 @@ def test_nothing_to_measure_on_is_an_error_that_says_why():
     quality = np.full((30, 3), NAN)
     quality[:15, :2] = 1
     quality[15:, 1:] = 1
-    with pytest.raises(DatasetError, match="0 rows have labels of all of"):
+    with pytest.raises(DatasetError, match=r"0 rows have labels of all of.*`llmrouter fit` learns"):
         cross_validate(dataclasses.replace(made, quality=quality), "random", (), QUICK)
+
+
+def test_a_task_whose_rows_all_have_gaps_is_learned_from_and_not_judged():
+    made = table(150)
+    quality = np.where([[task == "task 1", False, False] for task in made.tasks], NAN, made.quality)
+    gaps = dataclasses.replace(made, quality=quality)
+    told = cross_validate(gaps, "leave-one-task-out", (), QUICK)
+    assert told.folds == ("task 0", "task 2")
+    assert set(told.table.tasks) == {"task 0", "task 2"}
+    assert told.labels == max(sum(t != left for t in made.tasks) for left in told.folds)
+    few = [n for n, task in enumerate(made.tasks) if task != "task 2" and (n < 60 or n % 2)]
+    mostly = [n for n in few if made.tasks[n] == "task 0"] + few[:5]
+    with pytest.raises(DatasetError, match="no row has a quality of 'strong'"):
+        cross_validate(gaps.rows(sorted(set(mostly))), "leave-one-task-out", (), QUICK)
+
+
+def test_what_a_router_says_of_what_it_learned_is_passed_on(monkeypatch):
+    monkeypatch.setattr(fit, "MAX_ROWS", 60)
+    notes = cross_validate(table(100), "random", (), QUICK).notes
+    assert "llmrouter: learned from a sample of 60 of 80 rows" in notes
+    assert len(notes) == len(set(notes))
 
 
 @pytest.mark.parametrize(

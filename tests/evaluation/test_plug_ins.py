@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from llmrouter_integrations.errors import ConfigurationError, DatasetError
 from llmrouter_integrations.evaluation.evaluate import Options, cross_validate
-from llmrouter_integrations.evaluation.plug_ins import load_router, policy, router_of
+from llmrouter_integrations.evaluation.plug_ins import load_router, load_routers, policy, router_of
 from tests.evaluation.labels import table
 
 QUICK = Options(resamples=5)
@@ -24,8 +26,13 @@ def long(prompt):
     return len(prompt) > 150
 
 
+async def coroutine(prompt):
+    return prompt
+
+
 KINDS = [
     # what the callable gives for a prompt, whether its choice is fixed
+    (lambda prompt: SimpleNamespace(name="strong" if long(prompt) else "weak"), True),
     (lambda prompt: "strong" if long(prompt) else "weak", True),
     (lambda prompt: {"weak": 0.5, "strong": float(long(prompt)), "tiny": 0, "other": 9}, False),
     (lambda prompt: [float(long(prompt)), 0.5, 0.0], False),
@@ -62,6 +69,11 @@ def test_a_predictor_of_more_models_in_another_order_is_put_right():
     made = table(60)
     _, result = measured(Theirs(), made)
     assert result.measured.figures["quality_best"][0] == pytest.approx(made.quality[:, 0].mean())
+    Theirs.predict = lambda self, prompts, tasks=None: np.zeros(len(prompts))
+    with pytest.raises(
+        DatasetError, match=r"prompts by 4 models; it gave an array of shape \(12,\)"
+    ):
+        measured(Theirs())
     Theirs.models = ("tiny", "unknown", "weak", "x")
     with pytest.raises(DatasetError, match="predicts nothing of strong"):
         measured(Theirs())
@@ -71,6 +83,8 @@ def test_a_predictor_of_more_models_in_another_order_is_put_right():
     ("router", "kind", "says"),
     [
         (5, ConfigurationError, "neither callable nor a Predictor"),
+        (type("Theirs", (), {"models": (), "predict": None}), ConfigurationError, "is a class"),
+        (coroutine, ConfigurationError, "is a coroutine function"),
         (lambda _: None, ConfigurationError, "it returned None"),
         (lambda _: "gpt", DatasetError, "chose 'gpt'; the models are strong, weak, tiny"),
         (lambda _: 0.5, DatasetError, "returned 0.5, not a model's name or a score of each"),
@@ -84,11 +98,16 @@ def test_what_is_no_router_is_told_so(router, kind, says):
 
 
 def test_a_router_is_imported_from_the_working_directory(tmp_path, monkeypatch):
-    (tmp_path / "their_router.py").write_text("def route(prompt):\n    return 'weak'\n")
+    text = "def route(prompt):\n    return 'weak'\n\nclass Box: inner = staticmethod(route)\n"
+    (tmp_path / "their_router.py").write_text(text)
+    (tmp_path / "their_second.py").write_text(text)
     (tmp_path / "their_broken.py").write_text("import no_such_thing_at_all\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", [])
     assert load_router("their_router:route", "hi").name == "route"
+    specs = ["their_router:route", "their_second:route", "their_router:Box.inner"]
+    names = [contender.name for contender in load_routers(specs, "hi")]
+    assert names == ["their_router.route", "their_second.route", "Box.inner"]
     for spec, says in (
         ("their_router", "module:callable, not 'their_router'"),
         ("their_other:route", "there is no module 'their_other'"),
