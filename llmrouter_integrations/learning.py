@@ -47,7 +47,7 @@ class Learning:
         clock: Unix time, in seconds.
 
     Raises:
-        ConfigurationError: The predictor cannot be read.
+        ConfigurationError: The predictor cannot be read, or knows none of the targets.
     """
 
     def __init__(
@@ -71,6 +71,11 @@ class Learning:
         self.expectations = Expectations(
             targets, store.evidence, fade=weight_at, clock=clock, predictor=predictor
         )
+        if predictor is not None and not self.expectations.foretold:
+            raise ConfigurationError(
+                f"the predictor knows none of the targets: it knows {', '.join(predictor.models)}; "
+                f"the targets are {', '.join(self._models)}"
+            )
 
     def answered(
         self, request: Request, decision: Decision, target: str, cost_usd: float | None

@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import random
 import time
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from llmrouter_integrations.budgeting import Budgets
-from llmrouter_integrations.catalog import Catalog, bill, bill_from_rates
+from llmrouter_integrations.catalog import Catalog
 from llmrouter_integrations.config import RouterConfig
 from llmrouter_integrations.dispatch.drive import Dispatcher
 from llmrouter_integrations.dispatch.plan import (
     DispatchSettings,
-    Expect,
-    Hedge,
     Plan,
-    PlanTarget,
     Settle,
-    Settlement,
-    Verify,
 )
-from llmrouter_integrations.dispatch.purse import Purse
-from llmrouter_integrations.dispatch.verify import verifier
-from llmrouter_integrations.errors import ConfigurationError, InvalidRequestError
+from llmrouter_integrations.errors import ConfigurationError
 from llmrouter_integrations.fleet import Fleet, discover
 from llmrouter_integrations.hints import EMPTY, RoutingHints
 from llmrouter_integrations.learning import Learning
-from llmrouter_integrations.messages import NativeTool, Tool, Usage
+from llmrouter_integrations.planning import Planner
 from llmrouter_integrations.routing.explore import Explorer
-from llmrouter_integrations.routing.features import estimate_tokens
 from llmrouter_integrations.routing.hysteresis import Incumbents
 from llmrouter_integrations.routing.policy import decide
-from llmrouter_integrations.routing.stickiness import cached_by, session_key
-from llmrouter_integrations.state.base import Stay
+from llmrouter_integrations.routing.stickiness import session_key
+from llmrouter_integrations.settling import Settler
 from llmrouter_integrations.state.memory import MemoryState
 from llmrouter_integrations.transport import Transport
 from llmrouter_integrations.wire.inbound import request_from
@@ -47,7 +38,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from llmrouter_integrations.config import TargetConfig
-    from llmrouter_integrations.dispatch.holds import Holds
     from llmrouter_integrations.hints import Prefer
     from llmrouter_integrations.messages import Chunk, Message, Request, Response
     from llmrouter_integrations.routing.allowance import Balance
@@ -61,15 +51,6 @@ if TYPE_CHECKING:
     Messages = str | Iterable[Message | Mapping[str, Any]]
 
 __all__ = ["Router"]
-
-_FREE_CHOICES = frozenset((None, "auto", "none", "required"))
-
-MOST_TIMES_USUAL = 3.0
-"""A call counts as slow after as many medians at the latest: where calls hang often enough, a high
-quantile is the time limit itself."""
-
-UNMEASURED_IS_SLOW = 2.0
-"""A target that was hardly ever asked counts as slow after as many times what was expected."""
 
 
 class Router:
@@ -129,20 +110,6 @@ class Router:
             keys_required=keys_required,
         )
         self.targets: tuple[Target, ...] = fleet.targets
-        self._targets = {t.name: t for t in fleet.targets}
-        self._plan_targets = {
-            t.name: PlanTarget(
-                name=t.name,
-                provider=t.provider,
-                model=t.model,
-                quota_group=t.quota_group,
-                context_window=t.context_window,
-                max_concurrency=t.max_concurrency,
-                prefills=t.name in fleet.prefilling,
-                endpoint=t.endpoint,
-            )
-            for t in fleet.targets
-        }
         self._hints = RoutingHints.of(self.config.hints)
         self._clock: Callable[[], float] = time.monotonic
         self._rng = random.Random()  # noqa: S311  (spreads load, guards nothing)
@@ -159,7 +126,8 @@ class Router:
         self._explorer = (
             Explorer(self.config.explore, self._rng) if self.config.explore is not None else None
         )
-        self._purse = Purse(self.config.hedge_share)
+        self._planner = Planner(self.config, fleet, self.state)
+        self._settling = Settler(self.targets, self.state, self._learning, self._clock)
         self._dispatcher = Dispatcher(
             backends=fleet.backends,
             state=self.state,
@@ -359,52 +327,13 @@ class Router:
     # -- inside -------------------------------------------------------------------------------
 
     def _plan(self, request: Request, decision: Decision, *, streamed: bool) -> Plan:
-        config, hints = self.config, decision.hints
-        alone = hints.fallback is False
-        known = self._plan_targets
-        names = decision.plan[:1] if alone else decision.plan
-        hedged = hints.hedge and len(names) > 1
-        asks = hedged or hints.max_cost_usd is not None
-        return Plan(
-            targets=tuple([known[name] for name in names]),
-            timeout_s=config.timeout_s if hints.timeout_s is None else hints.timeout_s,
-            first_token_timeout_s=(
-                config.first_token_timeout_s
-                if hints.first_token_timeout_s is None
-                else hints.first_token_timeout_s
-            ),
-            idle_timeout_s=config.idle_timeout_s,
-            expected_s=max([scored.latency_s for scored in decision.ranked[: len(names)]]),
-            input_tokens=decision.features.input_tokens,
-            priority=hints.priority or 0,
-            flow=hints.tenant or "",
-            expect=_expecter(decision) if asks else None,
-            max_cost_usd=hints.max_cost_usd,
-            tool_names=_tools_on_offer(request) if request.tools else None,
-            verify=_check(request, hints, streamed=streamed),
-            strict=bool(hints.verify),
-            check_may_block=any(map(callable, hints.verify or ())),
-            on_interrupt=hints.on_interrupt or "raise",
-            hedge=self._hedge(decision, streamed=streamed) if hedged else None,
-            holds=None if self._budgets is None else self._holds(self._budgets, decision),
-        )
+        holds = None
+        if self._budgets is not None:
+            holds = self._budgets.holds(decision, partial(self._settling.cost_so_far, decision))
+        return self._planner.plan(request, decision, streamed=streamed, holds=holds)
 
-    def _hedge(self, decision: Decision, *, streamed: bool) -> Hedge:
-        after, input_tokens = self.config.hedge_after, decision.features.input_tokens
-        self._purse.earn(decision.ranked[0].cost_usd)
-
-        def after_s(target: PlanTarget) -> float | None:
-            if not isinstance(after, str):
-                return after
-            seen = self.state.latency(target.name, input_tokens)
-            if seen is not None:
-                took_s = seen.first_token_s if streamed else seen.duration_s
-                often_s, mostly_s = took_s(0.5), took_s(int(after[1:]) / 100)
-                if often_s is not None and mostly_s is not None:
-                    return min(mostly_s, MOST_TIMES_USUAL * often_s)
-            return UNMEASURED_IS_SLOW * decision.scored(target.name).latency_s
-
-        return Hedge(after_s, self._purse.pays)
+    def _settler(self, request: Request, decision: Decision) -> Settle:
+        return self._settling.of(request, decision, self._session(decision.hints))
 
     def _session(self, hints: RoutingHints) -> str | None:
         """The key of the request's session, where sessions are kept together."""
@@ -412,47 +341,6 @@ class Router:
         if config.policy == "ordered" and config.balance is None:
             return None
         return session_key(hints)
-
-    def _settler(self, request: Request, decision: Decision) -> Settle:
-        session = self._session(decision.hints)
-        # a provider counts from when it was asked
-        asked_at = 0.0 if session is None else self._clock()
-
-        def settle(target: PlanTarget, response: Response) -> Settlement:
-            usage = response.usage
-            if not usage.reported and not usage.total_tokens:
-                usage = _estimated(decision, response)
-            known = self._targets[target.name]
-            if session is not None:
-                cached = cached_by(known, request, usage, decision.cache)
-                if cached is not None:
-                    until = asked_at + cached.lifetime_s
-                    self.state.stay(session, Stay(target.name, cached.tokens, until))
-            cost_usd = self._cost(known, response, usage)
-            self._learning.answered(request, decision, target.name, cost_usd)
-            return Settlement(usage, cost_usd, decision)
-
-        return settle
-
-    def _holds(self, budgets: Budgets, decision: Decision) -> Holds:
-        def cost_so_far(name: str, response: Response) -> float | None:
-            return self._cost(self._targets[name], response, _so_far(decision, response))
-
-        return budgets.holds(decision, cost_so_far)
-
-    def _cost(self, target: Target, response: Response, usage: Usage) -> float | None:
-        # what is no price must not be booked: a budget would never recover from it
-        if usage.cost_usd is not None and 0.0 <= usage.cost_usd < math.inf:
-            return usage.cost_usd
-        if target.rates is not None and target.price_is_stated:
-            return bill_from_rates(usage, target.rates).usd
-        billed = bill(
-            usage,
-            provider=target.provider,
-            model=target.model,
-            service_tier=response.extra.get("service_tier"),
-        )
-        return billed.usd if billed is not None else None
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -502,57 +390,5 @@ class Router:
         return (_rebuild, (type(self), self.config))
 
 
-def _expecter(decision: Decision) -> Expect:
-    def expect(target: PlanTarget) -> Settlement:
-        features = decision.features
-        scored = decision.scored(target.name)
-        usage = Usage(features.input_tokens, features.output_tokens, reported=False)
-        return Settlement(usage, scored.cost_usd, decision)
-
-    return expect
-
-
-def _check(request: Request, hints: RoutingHints, *, streamed: bool) -> Verify | None:
-    """Make what an answer must pass: what the caller asked for, else the form they asked for.
-
-    Of a stream only the former, since it must be held for it.
-    """
-    if hints.verify is not None:
-        return verifier(hints.verify, request)  # of (), which asks for none: None
-    if streamed or (request.output is None and request.tool_choice in _FREE_CHOICES):
-        return None
-    try:
-        return verifier("schema", request)
-    except InvalidRequestError:  # a schema that only its provider may understand
-        return None
-
-
-def _tools_on_offer(request: Request) -> frozenset[str] | None:
-    """Name the tools a request offers; None where a vendor's own are among them."""
-    if request.extra or any(isinstance(tool, NativeTool) for tool in request.tools):
-        return None
-    return frozenset([tool.name for tool in request.tools if isinstance(tool, Tool)])
-
-
 def _rebuild(cls: type[Router], config: RouterConfig) -> Router:
     return cls(config=config)
-
-
-def _so_far(decision: Decision, response: Response) -> Usage:
-    """Count what had come of an answer that was left: what a provider says of it comes last."""
-    usage, estimated = response.usage, _estimated(decision, response)
-    return replace(
-        usage if usage.input_tokens else estimated,
-        output_tokens=max(usage.output_tokens, estimated.output_tokens),
-        reported=False,
-    )
-
-
-def _estimated(decision: Decision, response: Response) -> Usage:
-    message = response.message
-    said = message.text + message.reasoning + "".join(c.arguments for c in message.tool_calls)
-    return Usage(
-        input_tokens=decision.features.input_tokens,
-        output_tokens=estimate_tokens(said),
-        reported=False,
-    )

@@ -342,6 +342,12 @@ def test_evidence_that_is_among_the_labels_does_not_count_twice(two):
         assert set(router.evidence()["targets"]) == {"less"}
 
 
+def test_a_predictor_that_knows_none_of_the_targets_is_a_mistake(two):
+    says = r"knows none of the targets: it knows other; the targets are good, less"
+    with pytest.raises(ConfigurationError, match=says):
+        Router(two, predictor=Fixed(other=0.9))
+
+
 def test_a_predictor_file_that_is_not_there(two):
     with pytest.raises(ConfigurationError, match=r"nowhere\.npz: there is no such file"):
         Router(two, predictor="nowhere.npz")

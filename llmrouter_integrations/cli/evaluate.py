@@ -88,6 +88,8 @@ def evaluate(
             "give one of: a file of labels; --train and --test; --livebench and a folder"
         )
     way = split_named(split)
+    for path in (json, html):
+        _require_writable(path)
     if livebench is not None:
         found = traffic.run(traffic.Traffic.read(livebench), halvings=halvings, seed=seed)
         _write(json, html, traffic_record(found), lambda: traffic_report(found))
@@ -142,6 +144,14 @@ def _contenders(
 
 def _is_stdout(path: Path | None) -> bool:
     return path is not None and str(path) == "-"
+
+
+def _require_writable(path: Path | None) -> None:
+    """Tell now of a place that nothing can be written to, and not when the work is done."""
+    if path is not None and not _is_stdout(path) and (path.is_dir() or not path.parent.is_dir()):
+        raise ConfigurationError(
+            f"{path}: cannot be written: it {'is a' if path.is_dir() else 'is in no'} folder"
+        )
 
 
 def _write(

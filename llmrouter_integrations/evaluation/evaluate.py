@@ -138,8 +138,13 @@ def hold_out(
         if alone := [model for model in table.models if model not in shared]:
             notes.append(f"not in {other.name}, so left out: {', '.join(alone)}")
     test, more = _complete(test.columns(shared))
+    if (train.cost is None) != (test.cost is None):
+        bare, dear = (train, test) if train.cost is None else (test, train)
+        notes.append(f"costs in dollars are not used: {dear.name} has them, {bare.name} has not")
     train, test, basis = priced(train.columns(test.models), test)
     _require_labels(train)
+    if len(train) < _FEW_ROWS:
+        notes.append(f"only {len(train)} rows to learn from in {train.name}")
     if seen := len(set(train.prompts) & set(test.prompts)):
         notes.append(f"{seen} prompts of {test.name} are also in {train.name}")
     rounds = [Round(train, test, np.arange(len(test)))]

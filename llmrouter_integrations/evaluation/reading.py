@@ -61,7 +61,7 @@ def open_rows(path: Path) -> Rows:
     """
     kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     if not path.is_file():
-        raise DatasetError(f"{path}: no such file")
+        raise DatasetError(f"{path}: {'is no file' if path.exists() else 'no such file'}")
     if kind in ("csv", "tsv"):
         return _csv(path, "\t" if kind == "tsv" else ",")
     if kind in ("jsonl", "ndjson"):

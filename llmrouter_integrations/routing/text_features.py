@@ -175,7 +175,7 @@ class Reading(NamedTuple):
 
 
 def normalized_lines(prompt: str) -> list[str]:
-    """Bring a prompt to one form; give its lines, none of them empty."""
+    """Bring a prompt to one form; give its lines, single-spaced, none of them empty."""
     if len(prompt) > MAX_CHARACTERS:
         prompt = f"{prompt[: MAX_CHARACTERS // 2]}\n{prompt[-MAX_CHARACTERS // 2 :]}"
     if not prompt.isascii():
@@ -190,7 +190,7 @@ def normalized_lines(prompt: str) -> list[str]:
         text = text[: thanks.start() if thanks else None].rstrip()
     label = _ANSWER_LABEL.search(text, max(0, len(text) - _CLOSING_CHARACTERS))
     text = text[: label.start() if label else None]
-    return [line for line in map(str.strip, text.split("\n")) if line]
+    return [" ".join(words) for words in map(str.split, text.split("\n")) if words]
 
 
 def line_hash(line: str) -> int:

@@ -101,6 +101,9 @@ def test_presets_without_dollars_are_said_to_mean_nothing(run, tmp_path):
         (["none.csv"], "DatasetError: none.csv: no such file"),
         (["none.csv", "--split", "half"], "there is no split 'half'"),
         (["--livebench", "none"], "is no directory of LiveBench tables"),
+        (["."], "DatasetError: .: is no file"),
+        (["none.csv", "--json", "no/o.json"], "no/o.json: cannot be written: it is in no folder"),
+        (["none.csv", "--html", "."], ".: cannot be written: it is a folder"),
     ],
 )
 def test_what_is_typed_wrong_is_told_in_a_line(run, tmp_path, monkeypatch, words, says):

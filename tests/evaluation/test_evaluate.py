@@ -236,6 +236,19 @@ def test_models_that_only_one_file_has_are_left_out_and_noted():
         hold_out(a, b, (), QUICK)
 
 
+def test_few_rows_to_learn_from_are_told():
+    told = hold_out(table(10, name="a.csv"), table(100, seed=1), (), QUICK)
+    assert "only 10 rows to learn from in a.csv" in told.notes
+
+
+def test_costs_that_only_one_file_has_are_said_to_be_of_no_use():
+    bare, dear = table(100, costs=False, name="a.csv"), table(100, seed=1, name="b.csv")
+    says = "costs in dollars are not used: b.csv has them, a.csv has not"
+    assert says in hold_out(bare, dear, (), QUICK).notes
+    assert says in hold_out(dear, bare, (), QUICK).notes
+    assert not any("costs" in note for note in hold_out(dear, dear, (), QUICK).notes)
+
+
 def test_prompts_that_were_learned_from_are_told():
     made = table(40)
     told = hold_out(made, made, (), QUICK)

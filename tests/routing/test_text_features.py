@@ -90,6 +90,13 @@ def test_lines_of_a_template_count_once_and_their_words_not_at_all():
     np.testing.assert_allclose(told.structure, plain.structure)
 
 
+def test_a_line_of_a_template_is_known_again_with_other_spaces():
+    line = line_hash("one. word. only")
+    told = [read_prompt(f"One.{gap}Word. Only\n{PLAIN}", frozenset([line])) for gap in (" ", "  ")]
+    assert set(told[0].buckets) == set(told[1].buckets)
+    assert len(told[0].buckets) == len(read_prompt(PLAIN).buckets) + 1
+
+
 def test_a_long_prompt_is_read_at_both_ends_in_bounded_time():
     middle = "padding " * 400_000
     began = time.perf_counter()
