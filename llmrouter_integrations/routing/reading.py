@@ -33,7 +33,7 @@ _QUOTES = re.compile(
     r"\u300e([^\u300e\u300f]{4,})\u300f",
     re.DOTALL,
 )
-_QUOTE_OPENERS = frozenset('"\u201c\u00ab\u201e\u300c\u300e')
+_QUOTE_OPENERS = tuple('"\u201c\u00ab\u201e\u300c\u300e')
 _TAGGED = re.compile(
     r"<(documents?|context|text|article|passage|e?mail|sources?|quote|input|data|transcript|"
     r"review|content|conversation|message|excerpt|notes)\b[^>]*>(.*?)</\1>",
@@ -80,9 +80,9 @@ _SENTENCE_CHARS = 200
 """A colon further than this from the start of its line belongs to the sentence."""
 _LAST_PARAGRAPH_CHARS = 200
 """A paragraph behind the quoted text that is no longer than this is asked."""
-_OPTION = re.compile(r"(?:^|\n)\s*\(?[A-D][).:]\s")
-_OPTION_HINTS = ("A)", "A.", "A:", "B)", "B.", "B:")
-_IMAGE_HINTS = ("![", "<image", ".png", ".jpg", ".jpeg", ".webp", ".gif")
+_OPTION = re.compile(r"\s*\(?[A-D][).:]\s")
+_LATER_OPTION = re.compile(r"\n\s*\(?[A-D][).:]\s")
+_IMAGE = re.compile(r"!\[|<image|\.(?:png|jpe?g|webp|gif)")
 _FULL_WIDTH = (
     ("\u3001", ","),
     ("\u3002", ". "),
@@ -103,10 +103,13 @@ _FULL_WIDTH = (
 )
 """Frequent characters of other width or shape; beforehand, as the codec is slow where it has any
 work to do."""
-_SPACED = str.maketrans(
-    {chr(code): " " for code in range(128) if not chr(code).isalnum() and chr(code) not in "+#'"}
-    | dict.fromkeys("123456789", "0")
-)
+_SPACED = bytes(
+    ord("0" if chr(code).isdigit() else chr(code) if chr(code).isalnum() else " ")
+    if chr(code) not in "+#'"
+    else code
+    for code in range(128)
+) + bytes(128)
+"""Of ASCII alone: what splits words as a space, figures as zeros."""
 _PUNCTUATION = (
     '.,:;!?()"-/[]{}<>=*|\\_^$%&@~`\u00ab\u00bb\u201c\u201d\u201e\u2018\u2013\u2014\u2022\u0964'
     "\u300c\u300d\u300e\u300f\u300a\u300b\u30fb\u00bf\u00a1"
@@ -126,16 +129,18 @@ _SCRIPTS = (
 )
 """What comes before which letter."""
 _STEM = 5
-_BEGINNING = "^"
-_END = "$"
+_BEGINNING = b"^"
+_END = b"$"
 _SYMBOLS = "=+*/^(){}[];<>$\\_|@#%~&"
 _SYMBOL_MARKS = {
-    symbol: (f"1{symbol}", f"2{symbol}", f"4{symbol}", f"8{symbol}") for symbol in _SYMBOLS
+    symbol.encode(): (f"1{symbol}", f"2{symbol}", f"4{symbol}", f"8{symbol}") for symbol in _SYMBOLS
 }
+_NO_SYMBOLS = bytes(code for code in range(256) if chr(code) not in _SYMBOLS + "0123456789")
+_NO_FIGURES = bytes(code for code in range(256) if chr(code) not in "0123456789")
 
 
 class Reading(NamedTuple):
-    """What is seen of one prompt.
+    """What is seen of one prompt; words in UTF-8, the form that is hashed.
 
     Attributes:
         words: Of what is asked, in one form; figures as zeros.
@@ -145,10 +150,10 @@ class Reading(NamedTuple):
         marks: The form of the whole.
     """
 
-    words: set[str]
-    pairs: set[str]
-    stems: set[str]
-    quoted: set[str]
+    words: set[bytes]
+    pairs: set[bytes]
+    stems: set[bytes]
+    quoted: set[bytes]
     marks: list[str]
 
 
@@ -168,20 +173,19 @@ def read_text(text: str) -> Reading:
     asked, quoted = _divide(text, marks, 1 / _CJK_SHARE if dense else 1.0)
     _mark(text, asked, quoted, marks)
     runs: list[str] = []
-    material: set[str] = set()
+    material: set[bytes] = set()
     if dense:
         runs = _CJK.findall(asked)
         asked = _CJK.sub(" ", asked)
-        material.update(quoted)
-    words = _words(asked)
-    bounded = [_BEGINNING, *words, _END]
-    pairs = {first + second for first, second in pairwise(bounded)}
-    stems = {word[:_STEM] for word in words if len(word) > _STEM}
+        material.update(map(_utf8, quoted))
+    words, stems = _words_and_stems(asked)
+    pairs = {first + second for first, second in pairwise([_BEGINNING, *words, _END])}
     material.update(_words(quoted))
     for run in runs:
         # each character a word: there are no spaces to tell words by
-        words += run
-        pairs.update([first + second for first, second in pairwise(run)])
+        characters = [*map(_utf8, run)]
+        words += characters
+        pairs.update([first + second for first, second in pairwise(characters)])
     return Reading(set(words), pairs, stems, material, marks)
 
 
@@ -205,10 +209,30 @@ def _plain(text: str) -> str:
     return text[begin:end].strip() or text
 
 
-def _words(text: str) -> list[str]:
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _words(text: str) -> list[bytes]:
     text = text.lower()
     if text.isascii():
-        return text.translate(_SPACED).split()
+        return text.encode().translate(_SPACED).split()
+    spelled = _spelled(text)
+    # one text for the codec is several times as fast as each word by itself
+    return _utf8("\n".join(spelled)).split(b"\n") if spelled else []
+
+
+def _words_and_stems(text: str) -> tuple[list[bytes], set[bytes]]:
+    text = text.lower()
+    if text.isascii():
+        words = text.encode().translate(_SPACED).split()
+        return words, {word[:_STEM] for word in words if len(word) > _STEM}
+    spelled = _spelled(text)
+    stems = {_utf8(word[:_STEM]) for word in spelled if len(word) > _STEM}
+    return [*map(_utf8, spelled)], stems
+
+
+def _spelled(text: str) -> list[str]:
     for digit in "123456789":
         text = text.replace(digit, "0")
     # a dozen times as fast as a translation table or a regular expression
@@ -229,7 +253,7 @@ def _divide(text: str, marks: list[str], scale: float) -> tuple[str, str]:
         marks.append("fence")
     if "</" in text:
         text = _take_out(_TAGGED, text, quoted, marks, "tagged")
-    if not _QUOTE_OPENERS.isdisjoint(text):
+    if any(opener in text for opener in _QUOTE_OPENERS):
         text = _take_out(_QUOTES, text, quoted, marks, "quoted")
     if "\n>" in text:
         lines = text.split("\n")
@@ -317,11 +341,11 @@ def _mark(text: str, asked: str, quoted: str, marks: list[str]) -> None:
         marks.append("asks inside")
     if last == ":":
         marks.append("ends open")
-    if ("A" in text or "B" in text) and _has_options(text):
+    if _OPTION.match(text) or _LATER_OPTION.search(text):
         marks.append("options")
     if "http" in text:
         marks.append("link")
-    if ("." in seen or "<" in seen or "[" in seen) and _names_image(seen.lower()):
+    if _IMAGE.search(seen.lower()):
         marks.append("image")
     if not seen.isascii():
         script = _script(asked)
@@ -330,21 +354,14 @@ def _mark(text: str, asked: str, quoted: str, marks: list[str]) -> None:
             marks.append("other script")
 
 
-def _names_image(text: str) -> bool:
-    return any(hint in text for hint in _IMAGE_HINTS)
-
-
-def _has_options(text: str) -> bool:
-    return any(hint in text for hint in _OPTION_HINTS) and _OPTION.search(text) is not None
-
-
 def _mark_symbols(text: str, marks: list[str]) -> None:
     """Mark how many of each symbol are in a text, and how much of it is figures."""
+    found = _utf8(text).translate(None, _NO_SYMBOLS)
     for symbol, (once, few, some, many) in _SYMBOL_MARKS.items():
-        count = text.count(symbol)
+        count = found.count(symbol)
         if count:
             marks.append(once if count == 1 else few if count < 4 else some if count < 8 else many)
-    digits = sum(map(text.count, "0123456789"))
+    digits = len(found.translate(None, _NO_FIGURES))
     if digits:
         marks.append(f"digits{min(9, 40 * digits // len(text))}")
 

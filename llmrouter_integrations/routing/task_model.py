@@ -13,14 +13,17 @@ tells what they are worth.
 from __future__ import annotations
 
 import math
-import zlib
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32, decompress
 
 import orjson
 
 from llmrouter_integrations.routing.reading import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "BUCKETS",
@@ -68,16 +71,15 @@ def buckets_of(text: str) -> tuple[list[int], list[int], list[int]]:
     asked = _hashed(words, _WORDS)
     asked += _hashed(pairs, _PAIRS)
     asked += _hashed(stems, _STEMS)
-    return asked, _hashed(quoted, _QUOTED), _hashed(marks, _MARKS)
+    given = _hashed(quoted, _QUOTED)
+    if b"\n" in quoted:  # the weights were learned with a line break read as two empty words
+        given.remove(crc32(b"\n", _QUOTED) & 0xFFFF)
+        given += _hashed((b"", b""), _QUOTED)
+    return asked, given, _hashed(map(str.encode, marks), _MARKS)
 
 
-def _hashed(features: set[str] | list[str], start: int) -> list[int]:
-    if not features:
-        return []
-    # one text for the codec is several times as fast as each by itself
-    written = "\n".join(features).encode("utf-8", "surrogatepass").split(b"\n")
-    crc32 = zlib.crc32
-    return [crc32(feature, start) & 0xFFFF for feature in written]
+def _hashed(features: Iterable[bytes], start: int) -> list[int]:
+    return [crc32(feature, start) & 0xFFFF for feature in features]
 
 
 class TaskModel:
@@ -119,9 +121,7 @@ class TaskModel:
         """Read weights from a file: a line of JSON, and the compressed bytes."""
         head, _, packed = path.read_bytes().partition(b"\n")
         told = orjson.loads(head)
-        return cls(
-            tuple(told["tasks"]), told["scale"], tuple(told["biases"]), zlib.decompress(packed)
-        )
+        return cls(tuple(told["tasks"]), told["scale"], tuple(told["biases"]), decompress(packed))
 
     def opinion(self, text: str) -> TaskOpinion:
         """Tell what the words of a text say."""

@@ -13,7 +13,13 @@ import pytest
 
 from llmrouter_integrations.evaluation.paraphrase import PARAPHRASES
 from llmrouter_integrations.routing.task import SURE
-from llmrouter_integrations.routing.task_model import BUCKETS, WEIGHTS, TaskModel, shipped
+from llmrouter_integrations.routing.task_model import (
+    BUCKETS,
+    WEIGHTS,
+    TaskModel,
+    buckets_of,
+    shipped,
+)
 
 DATA = Path(__file__).parent / "data"
 FROZEN = {
@@ -55,6 +61,28 @@ def test_other_words_for_the_same_change_the_task_in_a_quarter_at_most():
     pairs = rows("paraphrases.jsonl")
     flips = sum(told(pair["prompt"]) != told(pair["paraphrase"]) for pair in pairs)
     assert flips / len(pairs) <= 0.25
+
+
+@pytest.mark.parametrize(
+    ("text", "checksum"),
+    [
+        (
+            "Which is right?\nA) 17 + 25 = 42\nB) f(x) = x^2; see http://example.org/a.png",
+            1538095606,
+        ),
+        ("```\nfor i in range(3): print(i)\n```\nWhy don't C++ and C# print() it?", 2923130963),
+        (
+            "\u628a\u201c\u660e\u5929\u7684\u4f1a\u8bae\n\u53d6\u6d88\u4e86\u201d\u7ffb\u8bd1 \uff21",
+            3695248159,
+        ),
+        ("r\u00e9sum\u00e9: \ud800 2\u20133 \u2026 \u201c!?\u201d", 647364287),
+        ("begin " * 400 + "middle " * 2000 + "end " * 600, 3613730610),
+        ("", 221268398),
+    ],
+)
+def test_texts_are_hashed_as_when_the_weights_were_learned(text, checksum):
+    found = [sorted(group) for group in buckets_of(text)]
+    assert zlib.crc32(repr(found).encode()) == checksum
 
 
 def test_the_weights_are_small():
