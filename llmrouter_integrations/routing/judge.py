@@ -8,6 +8,7 @@ The table's figure is what the scorer took. On it work, one after the other:
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llmrouter_integrations.routing.evidence import OVERALL, Belief, beliefs, prior_error
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from llmrouter_integrations.state.base import Evidence, Tally
 
 __all__ = ["Expectations", "Judge", "Prediction", "Predictor", "asked_text", "spread"]
+
+_log = logging.getLogger("llmrouter_integrations")
 
 LOOKED_AT_AGAIN_S = 3_600.0
 """Evidence fades by 0.1% in an hour; it is not worked out again before."""
@@ -79,6 +82,7 @@ class Expectations:
         self._fade = fade
         self._clock = clock
         self._predictor = predictor
+        self._failed = False
         self.foretold = {} if predictor is None else _named(targets, predictor.models)
         self._worked_out: dict[str, tuple[Mapping[str, Tally], float, dict[str, Belief]]] = {}
         self._targets = {target.name: target for target in targets}
@@ -97,7 +101,12 @@ class Expectations:
         prediction = None
         if self._predictor is not None and self.foretold:
             task = features.task if features.task_probability >= _TASK_KNOWN else None
-            prediction = self._predictor.predict_one(asked_text(request), task)
+            try:
+                prediction = self._predictor.predict_one(asked_text(request), task)
+            except Exception:  # noqa: BLE001  (somebody else's code: the table serves without it)
+                if not self._failed:
+                    self._failed = True
+                    _log.exception("the predictor fails; the table's figures are used (told once)")
         return Judge(self, features, prediction, evidence)
 
     def shifts(self, evidence: Evidence, task: str) -> Mapping[str, float]:
