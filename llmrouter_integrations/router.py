@@ -34,6 +34,7 @@ from llmrouter_integrations.routing.explore import Explorer
 from llmrouter_integrations.routing.features import estimate_tokens
 from llmrouter_integrations.routing.hysteresis import Incumbents
 from llmrouter_integrations.routing.policy import decide
+from llmrouter_integrations.routing.prospects import Prospects
 from llmrouter_integrations.routing.stickiness import cached_by, session_key
 from llmrouter_integrations.state.base import Stay
 from llmrouter_integrations.state.memory import MemoryState
@@ -129,6 +130,7 @@ class Router:
         )
         self.targets: tuple[Target, ...] = fleet.targets
         self._targets = {t.name: t for t in fleet.targets}
+        self._prospects = Prospects(fleet.targets)
         self._plan_targets = {
             t.name: PlanTarget(
                 name=t.name,
@@ -343,6 +345,7 @@ class Router:
             incumbents=self._incumbents,
             explorer=self._explorer,
             sends=sends,
+            prospects=self._prospects,
         )
 
     def balances(self, hints: Hints = None) -> tuple[Balance, ...]:
