@@ -115,7 +115,11 @@ def decide(
         if cache is None
         else SessionScorer(request, features, prospects, snapshot, cache, judge=judge)
     )
-    any_news = bool(snapshot.targets or snapshot.groups)
+    any_rest = prospects.any_limit or any(
+        health.cooling_until > now
+        for known in (snapshot.targets, snapshot.groups)
+        for health in known.values()
+    )
     demands = Demands(features)
     unmet = None if demands.are_met_by_all(prospects) else demands.unmet
     native = features.native_tools
@@ -131,7 +135,7 @@ def decide(
         if reason is None:
             reason = _too_poor(scored, hints) if bounded else None
             if reason is None:
-                if any_news and (rest := _rests(target, snapshot, now)):
+                if any_rest and (rest := _rests(target, snapshot, now)):
                     resting.append(scored._replace(deferred=rest))
                 elif (native or features.earlier_needs) and (lack := demands.left_out(target)):
                     lacking.append(scored._replace(deferred=lack))

@@ -37,6 +37,7 @@ class Prospects:
         rates: The prices of each; where none is known, the dearest, so that ignorance never wins.
         lacks: What at least one of them lacks.
         least_window: Tokens that fit each of them, of a prompt alone and with its answer.
+        any_limit: Whether one of them takes only so many calls at once.
     """
 
     def __init__(self, targets: Sequence[Target]) -> None:
@@ -47,6 +48,7 @@ class Prospects:
         self.lacks: frozenset[str] = frozenset().union(*[target.lacks for target in targets])
         limits = [limit for t in targets for limit in (t.context_window, t.max_input)]
         self.least_window = min([x for x in limits if x is not None], default=float("inf"))
+        self.any_limit = any(target.max_concurrency is not None for target in targets)
         self._columns: dict[Hashable, list[float]] = {}
 
     def quality(self, task: str, effort: str | None, difficulty: float) -> list[float]:
