@@ -26,6 +26,7 @@ from llmrouter_integrations.planning import Planner
 from llmrouter_integrations.routing.explore import Explorer
 from llmrouter_integrations.routing.hysteresis import Incumbents
 from llmrouter_integrations.routing.policy import decide
+from llmrouter_integrations.routing.prospects import Prospects
 from llmrouter_integrations.routing.stickiness import session_key
 from llmrouter_integrations.routing.task_model import shipped
 from llmrouter_integrations.settling import Settler
@@ -111,6 +112,7 @@ class Router:
             keys_required=keys_required,
         )
         self.targets: tuple[Target, ...] = fleet.targets
+        self._prospects = Prospects(fleet.targets)
         shipped()  # the first request would wait for it, maybe in an event loop
         self._hints = RoutingHints.of(self.config.hints)
         self._clock: Callable[[], float] = time.monotonic
@@ -314,6 +316,7 @@ class Router:
             incumbents=self._incumbents,
             explorer=self._explorer,
             sends=sends,
+            prospects=self._prospects,
         )
 
     def balances(self, hints: Hints = None) -> tuple[Balance, ...]:

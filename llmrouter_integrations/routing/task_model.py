@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from functools import cache, lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32, decompress
@@ -79,7 +80,7 @@ def buckets_of(text: str) -> tuple[list[int], list[int], list[int]]:
 
 
 def _hashed(features: Iterable[bytes], start: int) -> list[int]:
-    return [crc32(feature, start) & 0xFFFF for feature in features]
+    return [checksum & 0xFFFF for checksum in map(crc32, features, repeat(start))]
 
 
 class TaskModel:
