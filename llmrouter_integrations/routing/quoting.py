@@ -176,7 +176,7 @@ def _beside_a_line(text: str, quoted: list[str], marks: list[str], least: int) -
         quoted.append(text[:cut])
         marks.append("above")
         return text[cut:]
-    handed = "" if head.endswith(":") else _handed_over(head, orders_only=True)
+    handed = "" if head.endswith(":") else _handed_over(head, alone=True)
     if not handed:
         return text
     material, last = (below, "") if handed == "all" else _but_for_the_last(below, least)
@@ -219,13 +219,13 @@ def _but_for_the_last(material: str, least: int) -> tuple[str, str]:
     return (material[: asked.start()], material[asked.start() :]) if asked else (material, "")
 
 
-def _handed_over(head: str, *, orders_only: bool = False) -> Literal["", "all", "but the last"]:
+def _handed_over(head: str, *, alone: bool = False) -> Literal["", "all", "but the last"]:
     """Tell whether a line says that what follows is a text to work on.
 
     Args:
         head: The line.
-        orders_only: Whether a word for the work counts at the beginning only: in a sentence of its
-            own, behind which no colon stands, it may be what is talked about.
+        alone: Whether no colon ends it. Then work that is named neither first, nor with "this text"
+            or the like, nor in a question, may be what is talked about.
 
     Returns:
         How much of it is handed over: all where the work is named, else it may be named at the end.
@@ -234,16 +234,19 @@ def _handed_over(head: str, *, orders_only: bool = False) -> Literal["", "all", 
         return ""
     words = head.lower().replace("'", " ").split()
     stems = [word.strip(_WORD_EDGES)[:_STEM] for word in words]
-    if not _WORK_STEMS.isdisjoint(stems[:1] if orders_only else stems):
-        return "all"
     beyond_ascii = not head.isascii()
-    points = not (_POINTER_STEMS.isdisjoint(stems) or _TEXT_STEMS.isdisjoint(stems))
+    points = not _POINTER_STEMS.isdisjoint(stems)
+    points_to_text = points and not _TEXT_STEMS.isdisjoint(stems)
     if beyond_ascii and not points:
-        points = _has(_POINTER_SIGNS, head) and _has(_TEXT_SIGNS, head)
-    if beyond_ascii and (points or not orders_only) and _has(_WORK_SIGNS, head):
+        points = _has(_POINTER_SIGNS, head)
+        points_to_text = points and _has(_TEXT_SIGNS, head)
+    anywhere = not alone or points_to_text or (points and head.rstrip().endswith("?"))
+    if not _WORK_STEMS.isdisjoint(stems if anywhere else stems[:1]) or (
+        beyond_ascii and anywhere and _has(_WORK_SIGNS, head)
+    ):
         return "all"
     asks = not _ASKING_STEMS.isdisjoint(stems) or (beyond_ascii and _has(_ASKING_SIGNS, head))
-    return "but the last" if points and not asks else ""
+    return "but the last" if points_to_text and not asks else ""
 
 
 def _has(signs: tuple[str, ...], text: str) -> bool:

@@ -24,6 +24,7 @@ def quoted(prompt):
         "Summarise the text below in two sentences.\n\n{}",
         "Read the text below.\n\n{}\n\nWho is meant?",
         "Is this sentence rude: {}",
+        "Can you translate this for me into German?\n\n{}",
         "{}\n\nTL;DR:",
         "{}\nSummary",
         "TL;DR: {}",
@@ -40,7 +41,7 @@ def quoted(prompt):
         "Leggi il testo qui sotto.\n\n{}\n\nChi parla?",
         "Riassumi questo articolo: {}",
         "Переведи на английский: {}",
-        "Прочитай следующий текст.\n\n{}\n\nЧего хочет автор?",
+        "Прочитай следующий текст.\n\n{}\n\n- Кто автор?",
         "निम्नलिखित पाठ का सारांश लिखें: {}",
         "लेख: {}\n\nइसे किसने लिखा?",
         "لخص النص التالي: {}",
@@ -75,6 +76,7 @@ def test_a_text_that_is_handed_over_is_quoted_however_short(frame):
         "Question: who?\nAnswer: me",
         "TL;DR",
         "Summary:",
+        "I built this classifier with a few lines.\n\nWhy does it overfit?",
     ],
 )
 def test_what_is_asked_is_not_quoted(prompt):
