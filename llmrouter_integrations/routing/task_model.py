@@ -72,11 +72,7 @@ def buckets_of(text: str) -> tuple[list[int], list[int], list[int]]:
     asked = _hashed(words, _WORDS)
     asked += _hashed(pairs, _PAIRS)
     asked += _hashed(stems, _STEMS)
-    given = _hashed(quoted, _QUOTED)
-    if b"\n" in quoted:  # the weights were learned with a line break read as two empty words
-        given.remove(crc32(b"\n", _QUOTED) & 0xFFFF)
-        given += _hashed((b"", b""), _QUOTED)
-    return asked, given, _hashed(map(str.encode, marks), _MARKS)
+    return asked, _hashed(quoted, _QUOTED), _hashed(map(str.encode, marks), _MARKS)
 
 
 def _hashed(features: Iterable[bytes], start: int) -> list[int]:
