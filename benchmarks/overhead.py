@@ -39,6 +39,7 @@ from llmrouter_integrations.fleet import Fleet
 from llmrouter_integrations.http_messages import HttpRequest
 from llmrouter_integrations.langchain import RoutedChatModel
 from llmrouter_integrations.routing.policy import decide
+from llmrouter_integrations.routing.prospects import Prospects
 from llmrouter_integrations.state.base import Health, Snapshot
 from llmrouter_integrations.transport import Limits, Transport
 from llmrouter_integrations.wire.inbound import request_from
@@ -330,6 +331,7 @@ def measure_decision(rounds: int) -> list[float]:
     snapshot = Snapshot({t.name: Health(first_token_s=0.5) for t in targets[::2]}, {})
     prompt = ("Please tell me what the author thinks of the economics of trade. " * 16)[:1000]
     request, hints = request_from(prompt), RoutingHints()
+    prospects = Prospects(targets)
     samples = []
     for _ in range(rounds):
         started = time.perf_counter()
@@ -343,6 +345,7 @@ def measure_decision(rounds: int) -> list[float]:
             prefer="balanced",
             value_usd=None,
             rng=rng,
+            prospects=prospects,
         )
         samples.append((time.perf_counter() - started) * 1e6)
     return samples

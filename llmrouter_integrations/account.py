@@ -13,23 +13,30 @@ RESTARTED: Final = "llmrouter_restarted"
 """The key that marks, in a stream, that what came before is void; with its length in characters."""
 
 
+def _propensity(response: Response) -> float | None:
+    decision = response.decision
+    if decision is None or decision.plan[0] != response.target:
+        return None
+    return decision.propensity
+
+
 def account_of(response: Response) -> dict[str, Any]:
     """Write the account of an answer, in plain JSON.
 
     Returns:
-        ``decision_id``, ``propensity`` (how likely the choice was to be this one), ``target``,
-        ``model``, ``provider``, ``cost_usd`` (dollars; None without a price), ``attempts``
-        (``target``, ``outcome``, ``error`` and ``duration_s`` of each, in order); where the
-        provider told no usage, ``usage_estimated``; where the target could not take all parameters
-        as asked, ``adjustments``. Where the answer's session left the target that has its prompt
-        cached: ``session`` (``moved_from`` and ``why``).
+        ``decision_id``, ``propensity`` (how likely the choice was to be this one; None where
+        another target answered than was chosen), ``target``, ``model``, ``provider``, ``cost_usd``
+        (dollars; None without a price), ``attempts`` (``target``, ``outcome``, ``error`` and
+        ``duration_s`` of each, in order); where the provider told no usage, ``usage_estimated``;
+        where the target could not take all parameters as asked, ``adjustments``. Where the answer's
+        session left the target that has its prompt cached: ``session`` (``moved_from``, ``why``).
     """
     decision = response.decision
     attempts = response.attempts
     answered = attempts[-1] if attempts else None
     account: dict[str, Any] = {
         "decision_id": decision.id if decision is not None else None,
-        "propensity": decision.propensity if decision is not None else 1.0,
+        "propensity": _propensity(response),
         "target": response.target,
         "model": response.model,
         "provider": response.provider,

@@ -340,6 +340,8 @@ class RouterConfig(_Settings):
                         f"two targets are named {name!r}; give one of them another `name`"
                     )
                 seen.add(name)
+        if self.explore is not None and self.policy == "ordered":
+            raise ValueError("explore needs the policy 'utility': an order given is kept to")
         names = [budget.name for budget in self.budgets]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)

@@ -130,7 +130,8 @@ class RoutingHints:
         for key in items:
             if key not in _FIELDS:
                 raise UnknownHintError(_unknown(str(key)))
-        return cls(**items)
+        # the one object that stands for nothing said: to put it over others is no work
+        return cls(**items) if items else EMPTY
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any] | None) -> RoutingHints:

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Learning"]
 
+LONGEST_KEPT = 16_000
+"""Characters of a prompt up to which it is kept for :meth:`Learning.labels`: what a fit reads of
+one. So the prompts of 10,000 answers stay within 160 MB."""
+
 VERSION = 1
 _FIELDS = frozenset(Tally._fields)
 
@@ -86,9 +90,19 @@ class Learning:
             decision.features.task,
             decision.without_feedback(target),
             cost_usd,
-            asked_text(request) if self._keeps_prompts else None,
+            self._kept(request),
         )
         self._store.answered(decision.id, answered)
+
+    def handed_on(self, decision_id: str, target: str) -> None:
+        """Remember whose answer was handed on, where others answered after it."""
+        for answered in self._store.answers(decision_id):
+            if answered.target == target:
+                self._store.answered(decision_id, answered)  # the last one stands last
+
+    def _kept(self, request: Request) -> str | None:
+        prompt = asked_text(request) if self._keeps_prompts else None
+        return None if prompt is None or len(prompt) > LONGEST_KEPT else prompt
 
     def judge(self, decision_id: str, score: float, target: str | None) -> None:
         """Learn from a score; as :meth:`Router.feedback`."""
@@ -118,7 +132,7 @@ class Learning:
 
     def load(self, written: Mapping[str, Any]) -> int:
         """Read what scores taught; as :meth:`Router.load_evidence`."""
-        evidence = _evidence(written)
+        evidence = _evidence(written, self._clock())
         if written.get("basis") != self._basis:
             known = self.expectations.foretold
             evidence = {name: found for name, found in evidence.items() if name not in known}
@@ -179,7 +193,7 @@ def _read(path: str) -> tuple[Predictor, str]:
     return predictor, f"fitted {digest}"
 
 
-def _evidence(written: Any) -> Evidence:
+def _evidence(written: Any, now: float) -> Evidence:
     """Read evidence as :meth:`Learning.evidence` writes it."""
     try:
         if written["version"] != VERSION:
@@ -187,7 +201,7 @@ def _evidence(written: Any) -> Evidence:
                 f"evidence of version {written['version']!r} cannot be read, only {VERSION}"
             )
         found = {
-            str(target): {str(task): _tally(tally) for task, tally in tallies.items()}
+            str(target): {str(task): _tally(tally, now) for task, tally in tallies.items()}
             for target, tallies in written["targets"].items()
         }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -195,7 +209,7 @@ def _evidence(written: Any) -> Evidence:
     return found
 
 
-def _tally(written: Mapping[str, Any]) -> Tally:
+def _tally(written: Mapping[str, Any], now: float) -> Tally:
     if written.keys() != _FIELDS:
         raise ValueError(f"a tally has {', '.join(sorted(_FIELDS))}")
     weight, excess, at = (float(written[name]) for name in ("weight", "excess", "at"))
@@ -203,4 +217,5 @@ def _tally(written: Mapping[str, Any]) -> Tally:
     possible = 0.0 <= weight < math.inf and abs(excess) <= weight + 1e-6 and scores >= 0
     if not (possible and math.isfinite(at)):
         raise ValueError(f"no scores add up to {dict(written)}")
-    return Tally(weight, excess, at, scores)
+    # what a clock that ran ahead wrote would never fade
+    return Tally(weight, excess, min(at, now), scores)

@@ -18,6 +18,8 @@ from llmrouter_integrations.errors import InvalidRequestError
 from llmrouter_integrations.messages import NativeTool, Tool, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmrouter_integrations.config import RouterConfig
     from llmrouter_integrations.dispatch.holds import Holds
     from llmrouter_integrations.fleet import Fleet
@@ -66,7 +68,13 @@ class Planner:
         }
 
     def plan(
-        self, request: Request, decision: Decision, *, streamed: bool, holds: Holds | None
+        self,
+        request: Request,
+        decision: Decision,
+        *,
+        streamed: bool,
+        holds: Holds | None,
+        handed_on: Callable[[str], None],
     ) -> Plan:
         """Say how a request is to be answered.
 
@@ -75,6 +83,7 @@ class Planner:
             decision: Who may be asked.
             streamed: Whether the answer is streamed.
             holds: Who sets its money aside, where there are budgets.
+            handed_on: Told whose answer is handed on for want of a better one.
         """
         config, hints = self._config, decision.hints
         alone = hints.fallback is False
@@ -104,6 +113,7 @@ class Planner:
             on_interrupt=hints.on_interrupt or "raise",
             hedge=self._hedge(decision, streamed=streamed) if hedged else None,
             holds=holds,
+            handed_on=handed_on,
         )
 
     def _hedge(self, decision: Decision, *, streamed: bool) -> Hedge:

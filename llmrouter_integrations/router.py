@@ -26,7 +26,9 @@ from llmrouter_integrations.planning import Planner
 from llmrouter_integrations.routing.explore import Explorer
 from llmrouter_integrations.routing.hysteresis import Incumbents
 from llmrouter_integrations.routing.policy import decide
+from llmrouter_integrations.routing.prospects import Prospects
 from llmrouter_integrations.routing.stickiness import session_key
+from llmrouter_integrations.routing.task_model import shipped
 from llmrouter_integrations.settling import Settler
 from llmrouter_integrations.state.memory import MemoryState
 from llmrouter_integrations.transport import Transport
@@ -110,6 +112,8 @@ class Router:
             keys_required=keys_required,
         )
         self.targets: tuple[Target, ...] = fleet.targets
+        self._prospects = Prospects(fleet.targets)
+        shipped()  # the first request would wait for it, maybe in an event loop
         self._hints = RoutingHints.of(self.config.hints)
         self._clock: Callable[[], float] = time.monotonic
         self._rng = random.Random()  # noqa: S311  (spreads load, guards nothing)
@@ -312,6 +316,7 @@ class Router:
             incumbents=self._incumbents,
             explorer=self._explorer,
             sends=sends,
+            prospects=self._prospects,
         )
 
     def balances(self, hints: Hints = None) -> tuple[Balance, ...]:
@@ -330,7 +335,10 @@ class Router:
         holds = None
         if self._budgets is not None:
             holds = self._budgets.holds(decision, partial(self._settling.cost_so_far, decision))
-        return self._planner.plan(request, decision, streamed=streamed, holds=holds)
+        handed_on = partial(self._learning.handed_on, decision.id)
+        return self._planner.plan(
+            request, decision, streamed=streamed, holds=holds, handed_on=handed_on
+        )
 
     def _settler(self, request: Request, decision: Decision) -> Settle:
         return self._settling.of(request, decision, self._session(decision.hints))

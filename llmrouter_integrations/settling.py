@@ -86,9 +86,11 @@ class Settler:
         return self._cost(self._targets[name], response, _so_far(decision, response))
 
     def _cost(self, target: Target, response: Response, usage: Usage) -> float | None:
-        # what is no price must not be booked: a budget would never recover from it
-        if usage.cost_usd is not None and 0.0 <= usage.cost_usd < math.inf:
-            return usage.cost_usd
+        if usage.cost_usd is not None:
+            if 0.0 <= usage.cost_usd < math.inf:
+                return usage.cost_usd
+            # what is no price must not be booked: a budget would never recover from it
+            usage = replace(usage, cost_usd=None)
         if target.rates is not None and target.price_is_stated:
             return bill_from_rates(usage, target.rates).usd
         billed = bill(

@@ -74,15 +74,23 @@ class Verdicts:
             _log.warning("a score reached no router: %s", error)
 
 
-def decision_id_in(value: Any, depth: int = _DEEPEST) -> str | None:
+def decision_id_in(value: Any) -> str | None:
     """Find the id of the decision behind an answer: the last one, where there are several.
 
     Args:
-        value: A message, a response, a run, an agent's state, or anything that holds one.
-        depth: How deep to look.
+        value: A message, a response, a run, an agent's state, or anything that holds one; or the
+            id itself.
     """
-    if isinstance(value, str) and depth == _DEEPEST:
-        return value or None  # it is one
+    if isinstance(value, str):
+        return value or None
+    return _found_in(value, _DEEPEST, set())
+
+
+def _found_in(value: Any, depth: int, seen: set[tuple[int, int]]) -> str | None:
+    # what holds itself, or is held by many, is looked at once from each depth
+    if (id(value), depth) in seen:
+        return None
+    seen.add((id(value), depth))
     if value is None or depth < 0 or isinstance(value, str | bytes | int | float):
         return None
     children: Iterable[Any]
@@ -98,7 +106,7 @@ def decision_id_in(value: Any, depth: int = _DEEPEST) -> str | None:
             return str(value.id)
         children = [getattr(value, name, None) for name in _LIKELY]
     for child in reversed(list(children)):
-        if not isinstance(child, str) and (found := decision_id_in(child, depth - 1)):
+        if not isinstance(child, str) and (found := _found_in(child, depth - 1, seen)):
             return found
     return None
 

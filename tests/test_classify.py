@@ -10,6 +10,8 @@ import pytest
 
 from llmrouter_integrations.cli import main
 from llmrouter_integrations.hints import TASKS
+from llmrouter_integrations.routing import task
+from llmrouter_integrations.routing.task_model import shipped
 
 LINES = [
     {"id": "a", "prompt": "Write a Python function that reverses a list"},
@@ -106,3 +108,36 @@ def test_a_file_that_is_not_there_is_told(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main()
     assert "cannot read absent.jsonl" in capsys.readouterr().err
+
+
+def test_an_empty_prompt_is_chat_with_little_probability(classify):
+    _, out, _ = classify([{"prompt": ""}], "--json")
+    told = json.loads(out)
+    assert (told["task"], told["task_source"]) == ("chat", "default")
+    assert told["probability"] == max(told["probabilities"].values()) == 0.25
+    assert sum(told["probabilities"].values()) == pytest.approx(1, abs=0.001)
+
+
+def test_where_nothing_is_sure_chat_is_as_likely_as_the_likeliest(classify, monkeypatch):
+    tasks = shipped().tasks
+    logits = tuple({"chat": -9.0, "math": 0.1}.get(name, 0.0) for name in tasks)
+    monkeypatch.setattr(task, "opinion_of", lambda _text: shipped().weigh(logits))
+    _, out, _ = classify([{"prompt": "mmh"}], "--json")
+    told = json.loads(out)
+    chances = told["probabilities"]
+    assert (told["task"], told["task_source"]) == ("chat", "default")
+    assert next(iter(chances)) == "chat"
+    assert told["probability"] == chances["chat"] == chances["math"] == max(chances.values())
+    assert sum(chances.values()) == pytest.approx(1, abs=0.001)
+    _, line, _ = classify([{"prompt": "mmh"}])
+    assert f"(default; chat {told['probability']:.2f}," in line
+
+
+def test_a_file_that_is_no_json_is_told_in_a_few_lines(classify):
+    status, out, aside = classify(["prompt,task", *["a sentence, code"] * 500])
+    assert (status, out) == (1, "")
+    assert "line 3: this is not JSON" in aside
+    assert "line 4: " not in aside
+    assert "498 more lines could not be read" in aside
+    assert "501 of 501 lines could not be read" in aside
+    assert aside.count("\n") <= 6

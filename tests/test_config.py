@@ -238,3 +238,8 @@ def test_an_ability_that_is_none_is_told_with_its_line(tmp_path, said):
     text = f"models:\n  - model: openai/a\n    abilities: {said}\n"
     with pytest.raises(ConfigurationError, match=r"line 3: field models\[0\].abilities: .*must be"):
         RouterConfig.load(write(tmp_path, text), env={})
+
+
+def test_an_order_given_is_not_explored():
+    with pytest.raises(ConfigurationError, match="explore needs the policy 'utility'"):
+        RouterConfig.of(["openai/gpt-5.5"], policy="ordered", explore={"share": 0.1})

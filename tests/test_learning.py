@@ -426,3 +426,53 @@ def test_who_stays_shares_with_its_replicas_and_nobody_that_is_worth_more(simula
 def test_settings_that_cannot_be(settings, fault):
     with pytest.raises(ConfigurationError, match=fault):
         RouterConfig.of("openai/x", **settings)
+
+
+# -- what the review found ---------------------------------------------------------------------
+
+
+def test_the_answer_that_was_handed_on_is_judged(simulator):
+    simulator.script("m", Reply("not JSON"))
+    simulator.script("n", Reply(""))
+    targets = [
+        simulator.target("openai", "m", name="handed-on", quality=0.9, **PRICES),
+        simulator.target("openai", "n", name="empty", quality=0.5, **PRICES),
+    ]
+    schema = {"type": "object", "properties": {"k": {"type": "integer"}}, "required": ["k"]}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    with Router(targets, max_retries=0) as router:
+        answer = router.complete("Give me k", response_format=form)
+        assert answer.target == "handed-on"
+        assert [a.target for a in answer.attempts] == ["handed-on", "empty"]
+        router.feedback(answer.decision.id, 1.0)
+        assert list(router.evidence()["targets"]) == ["handed-on"]
+
+
+def test_a_predictor_that_fails_leaves_the_table(two, caplog):
+    class Failing(Foretelling):
+        def predict_one(self, prompt, task):
+            raise RuntimeError("no such file")
+
+    with Router(two) as plain, Router(two, predictor=Failing({})) as router:
+        for _ in range(2):
+            table, found = plain.explain("Hi"), router.explain("Hi")
+            assert [c.quality for c in found.candidates] == [c.quality for c in table.candidates]
+    assert caplog.text.count("the predictor fails") == 1
+
+
+def test_a_clock_that_ran_ahead_does_not_make_evidence_last(two):
+    with Router(two) as router:
+        ask(router, 0.0)
+        written = router.evidence()
+        now = written["targets"]["good"]["chat"]["at"]
+        written["targets"]["good"]["chat"]["at"] = now + 1e9
+        router.load_evidence(written)
+        assert router.evidence()["targets"]["good"]["chat"]["at"] < now + 60
+
+
+def test_prompts_are_kept_up_to_a_length(two):
+    with Router(two, keep_prompts=True) as router:
+        for prompt in ("short", "long " * 10_000):
+            answer = router.complete(prompt)
+            router.feedback(answer.decision.id, 1.0)
+        assert [row["prompt"] for row in router.labels()] == ["short"]

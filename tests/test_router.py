@@ -259,10 +259,16 @@ def test_known_models_are_billed_by_their_prices_and_stated_prices_win(simulator
 
 @pytest.mark.parametrize("said", [-5.0, math.nan, math.inf])
 def test_what_is_no_price_is_not_taken_from_the_provider(simulator, said):
-    target = simulator.target("openai", "own", input_usd_per_mtok=1e6, output_usd_per_mtok=0.0)
-    with Router([target]) as router:
-        usage = Usage(input_tokens=2, output_tokens=1, cost_usd=said)
-        assert router._cost(router.targets[0], Response(Message("assistant", ())), usage) == 2.0
+    known = simulator.target("anthropic", "claude-opus-5")
+    stated = simulator.target("openai", "own", input_usd_per_mtok=1e6, output_usd_per_mtok=0.0)
+    rates = Catalog.load().find("anthropic", "claude-opus-5").rates
+    usage = Usage(input_tokens=2, output_tokens=1, cost_usd=said)
+    with Router([known, stated]) as router:
+        costs = [
+            router._settling._cost(target, Response(Message("assistant", ())), usage)
+            for target in router.targets
+        ]
+    assert costs == [pytest.approx(2 * rates.input_usd + rates.output_usd), 2.0]
 
 
 def test_no_key_anywhere_says_what_to_set():

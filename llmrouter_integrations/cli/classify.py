@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SHOWN = 3
 """Tasks told on a line for people."""
 _EXCERPT = 60
+_COMPLAINTS = 3
+"""Lines that cannot be read and are told one by one: where the file is no JSON, all are alike."""
 _PARAMS = ("tools", "tool_choice", "response_format")
 """What else of a request may stand beside its messages, as in OpenAI's chat completions."""
 
@@ -49,7 +51,8 @@ def classify(
             row, request = _read(line)
         except (ConfigurationError, InvalidRequestError) as error:
             wrong += 1
-            typer.echo(f"{name}, line {number}: {error}", err=True)
+            if wrong <= _COMPLAINTS:
+                typer.echo(f"{name}, line {number}: {error}", err=True)
             continue
         told = _told(request)
         if as_json:
@@ -57,6 +60,8 @@ def classify(
             typer.echo(orjson.dumps({"line": number, **kept, **told}).decode())
         else:
             out.print(_for_people(number, told, request), no_wrap=True, overflow="ellipsis")
+    if wrong > _COMPLAINTS:
+        typer.echo(f"{name}: {wrong - _COMPLAINTS} more lines could not be read", err=True)
     if wrong or not read:
         what = f"{wrong} of {read} lines could not be read" if read else "there is nothing to read"
         raise ConfigurationError(f"{name}: {what}")

@@ -156,7 +156,7 @@ class Course:
                     retry_after_s=self._rested_in_s(now),
                 )
             )
-        if self._repair is not None:
+        if self._repair is not None and self._retries_left > 0:
             target, repair = self._repair
             if (permit := self._admit(target, now)) is not None:
                 self._repair = None
@@ -217,6 +217,8 @@ class Course:
                     return Wait(when - now, why, bell)
                 resting = [(when, f"too many wait for {t.name}", t) for t in full]
         if self._at_hand is not None and self._broken is None:
+            if self._plan.handed_on is not None and self._at_hand.target is not None:
+                self._plan.handed_on(self._at_hand.target)
             return Done(replace(self._at_hand, attempts=tuple(self._ledger.attempts)))
         if resting:
             reason = "no target is ready in time: " + "; ".join(why for _, why, _ in resting)

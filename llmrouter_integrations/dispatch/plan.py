@@ -125,6 +125,8 @@ class Plan:
         on_interrupt: What to do when a stream breaks after content was handed on.
         hedge: Whether and when to race a second target.
         holds: Sets money aside for each call, where there are budgets.
+        handed_on: Told whose answer is handed on for want of a better one, after others were
+            settled.
     """
 
     targets: tuple[PlanTarget, ...]
@@ -144,6 +146,7 @@ class Plan:
     on_interrupt: OnInterrupt = "raise"
     hedge: Hedge | None = None
     holds: Holds | None = None
+    handed_on: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,11 @@ was read in one request.
 
 ## How it works
 - A prompt is read as words, pairs of words, beginnings of words and marks of form, in one case and
-  typography. What is quoted (fences, tags, quotation marks, long text after a colon, the middle of
-  a long prompt) is read as words of their own kind: a poem to be summarized asks for no poem.
+  typography. What is quoted is read as words of their own kind: a poem to be summarized asks for
+  no poem. Quoted is what stands in fences, tags or quotation marks, behind a label (`Document:`),
+  behind a line that hands a text over (`Translate into French:`, `Summarize the text below.`, in
+  each of the languages), above `TL;DR`, long text after any other colon, and the middle of a long
+  prompt.
 - Each is hashed to a row of weights; linear heads; whole numbers, so that the order of features
   changes nothing. No dependency; about 0.1 ms for a prompt of a kilobyte, less for a short one and
   no more for a longer one; read in when the first request without a hint comes ({bytes:,} bytes).
@@ -96,7 +99,7 @@ layout, case, typography, courtesies, frames and synonyms, and **not** for free 
 all the classifier has, and other words are other evidence. What was tried: dropping features at
 random in the training (no better on sources left out), request frames shared by all tasks (a little
 better), taking courtesies off (cured those). Whoever wrote the templates had seen 17 of the pairs;
-templates that came near to them were taken out again. These tests were looked at five times in
+templates that came near to them were taken out again. These tests were looked at seven times in
 all, after trainings that had been changed for other reasons.
 
 ## What a probability is worth

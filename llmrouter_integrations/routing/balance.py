@@ -111,8 +111,8 @@ class Balancer:
         places = [
             place
             for place, scored in enumerate(ranked)
-            if abs(best - scored.utility_usd) < TIE_USD
-            or (group is not None and scored.target.replica_group == group)
+            if -TIE_USD < best - scored[0] < TIE_USD
+            or (group is not None and scored[1].replica_group == group)
         ]
         if len(places) > 1:
             ordered = self._order([ranked[place] for place in places])

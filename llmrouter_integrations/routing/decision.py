@@ -283,7 +283,8 @@ class Decision:
         """The value of a good answer, in dollars, at which the choice would change.
 
         The nearest such value, as a ratio to :attr:`value_usd`; None where none would change it,
-        and of a cascade, which no one line describes.
+        of a cascade, which no one line describes, and where the first was not chosen for its
+        utility alone (explored, or kept in a near-tie).
         """
         flip = self._flips()
         return flip[0] if flip else None
@@ -296,7 +297,11 @@ class Decision:
 
     def _flips(self) -> tuple[float, str] | None:
         if isinstance(self._flip, bool):
-            utility_alone = self.policy == "utility" and self.cascade is None
+            utility_alone = (
+                self.policy == "utility"
+                and self.cascade is None
+                and _place_of(self, self.plan[0]) is None
+            )
             self._flip = _flip(self) if utility_alone else None
         return self._flip
 
@@ -398,7 +403,7 @@ def _candidate(scored: Scored, decision: Decision) -> Candidate:
         provider=target.provider,
         model=target.model,
         deferred=scored.deferred,
-        lost_by_usd=lost_by * dear,
+        lost_by_usd=max(0.0, lost_by) * dear,
         quality=scored.quality,
         quality_error=error,
         quality_source=source,

@@ -17,6 +17,7 @@ Replicas, and targets that tie, count as one arm: it is not said which key was u
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,7 +81,7 @@ class Exploration(NamedTuple):
 
     def propensities(self, place: int) -> float:
         """Give how likely an arm was to be chosen."""
-        drawn = self.share * highest(self.arms, place)
+        drawn = self.share * _highest(self.arms, place)
         return drawn if place else drawn + 1.0 - self.share
 
 
@@ -206,3 +207,7 @@ def highest(arms: Sequence[Arm], place: int) -> float:
 
 def _below(z: float) -> float:
     return 0.5 * math.erfc(-z / math.sqrt(2))
+
+
+_highest = lru_cache(maxsize=256)(highest)
+"""An answer's account, its metadata and its audit ask for the same one."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from llmrouter_integrations.hints import RoutingHints
     from llmrouter_integrations.routing.decision import Features
+    from llmrouter_integrations.routing.prospects import Prospects
     from llmrouter_integrations.routing.target import Target
 
 __all__ = ["CONTEXT_REASON", "ESTIMATE_MARGIN", "Demands", "Wishes", "is_choosy"]
@@ -74,6 +75,14 @@ class Demands:
         if features.native_required and features.native_tools.isdisjoint(target.issuers):
             return f"cannot use {_whose(features.native_tools)}, and tool_choice demands one"
         return None
+
+    def are_met_by_all(self, prospects: Prospects) -> bool:
+        """Whether no target need be asked, for all can serve the request."""
+        return (
+            self._whole <= prospects.least_window
+            and self._needs.isdisjoint(prospects.lacks)
+            and not self._features.native_required
+        )
 
     def left_out(self, target: Target) -> str | None:
         """Say what a target would have to leave out of the request, or None if nothing."""

@@ -8,6 +8,7 @@ The table's figure is what the scorer took. On it work, one after the other:
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llmrouter_integrations.routing.evidence import OVERALL, Belief, beliefs, prior_error
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from llmrouter_integrations.state.base import Evidence, Tally
 
 __all__ = ["Expectations", "Judge", "Prediction", "Predictor", "asked_text", "spread"]
+
+_log = logging.getLogger("llmrouter_integrations")
 
 LOOKED_AT_AGAIN_S = 3_600.0
 """Evidence fades by 0.1% in an hour; it is not worked out again before."""
@@ -79,10 +82,13 @@ class Expectations:
         self._fade = fade
         self._clock = clock
         self._predictor = predictor
+        self._failed = False
         self.foretold = {} if predictor is None else _named(targets, predictor.models)
         self._worked_out: dict[str, tuple[Mapping[str, Tally], float, dict[str, Belief]]] = {}
-        self._targets = {target.name: target for target in targets}
-        self._shifts: dict[str, tuple[Evidence, float, dict[str, float]]] = {}
+        self._targets = targets
+        self.places = {target.name: place for place, target in enumerate(targets)}
+        self.foretold_at = [(self.places[name], model) for name, model in self.foretold.items()]
+        self._shifts: dict[str, tuple[Evidence, float, list[tuple[int, float]]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         # decisions hold this and are copied and pickled: the store and the predictor stay behind
@@ -97,19 +103,24 @@ class Expectations:
         prediction = None
         if self._predictor is not None and self.foretold:
             task = features.task if features.task_probability >= _TASK_KNOWN else None
-            prediction = self._predictor.predict_one(asked_text(request), task)
+            try:
+                prediction = self._predictor.predict_one(asked_text(request), task)
+            except Exception:  # noqa: BLE001  (somebody else's code: the table serves without it)
+                if not self._failed:
+                    self._failed = True
+                    _log.exception("the predictor fails; the table's figures are used (told once)")
         return Judge(self, features, prediction, evidence)
 
-    def shifts(self, evidence: Evidence, task: str) -> Mapping[str, float]:
-        """Target to what scores add to its P(good answer) at a task."""
+    def shifts(self, evidence: Evidence, task: str) -> list[tuple[int, float]]:
+        """Give places of targets, and what scores add to their P(good answer) at a task."""
         known = self._shifts.get(task)
         # `is`: evidence that changed is another object
         if known is None or known[0] is not evidence or known[1] < self._clock():
-            found = {
-                name: self.believed(target, evidence[name], task).shift
-                for name, target in self._targets.items()
-                if name in evidence
-            }
+            found = [
+                (place, self.believed(target, evidence[target.name], task).shift)
+                for place, target in enumerate(self._targets)
+                if target.name in evidence
+            ]
             known = self._shifts[task] = (evidence, self._clock() + LOOKED_AT_AGAIN_S, found)
         return known[2]
 
@@ -133,7 +144,6 @@ class Judge:
         "_evidence",
         "_familiar",
         "_features",
-        "_foretold",
         "_predicted",
         "_set",
         "_shifts",
@@ -150,37 +160,37 @@ class Judge:
         self._features = features
         self._predicted = None if prediction is None else prediction.quality
         self._familiar = 0.0 if prediction is None else prediction.familiar
-        self._foretold = of.foretold
         self._evidence = evidence
-        self._shifts = of.shifts(evidence, features.task) if evidence else {}
-        self._before: dict[str, float] = {}
+        self._shifts = of.shifts(evidence, features.task) if evidence else []
+        self._before: list[float] = []
 
-    def __call__(self, target: Target, table: float) -> float:
-        """Correct what is expected of a target.
+    def correct(self, table: list[float]) -> list[float]:
+        """Correct what is expected of the targets.
 
         Args:
-            target: Whom.
-            table: Its P(good answer) by the table, 0..1.
+            table: The P(good answer) of each by the table, 0..1, in the order of the targets.
         """
         quality = table
         if self._predicted is not None:
-            model = self._foretold.get(target.name)
-            predicted = None if model is None else self._predicted.get(model)
-            # of a predictor of the user's own, what is no probability says nothing
-            if predicted is not None and 0.0 <= predicted <= 1.0:
-                quality += self._familiar * (predicted - quality)
+            quality, familiar, predicted = [*table], self._familiar, self._predicted
+            for place, model in self._set.foretold_at:
+                found = predicted.get(model)
+                # of a predictor of the user's own, what is no probability says nothing
+                if found is not None and 0.0 <= found <= 1.0:
+                    quality[place] += familiar * (found - quality[place])
+        self._before = quality
         if self._shifts:
-            shift = self._shifts.get(target.name)
-            if shift is not None:
-                self._before[target.name] = quality
-                quality += shift
-                if not 0.0 <= quality <= 1.0:
-                    quality = 1.0 if quality > 1.0 else 0.0
+            quality = [*quality]
+            for place, shift in self._shifts:
+                shifted = quality[place] + shift
+                if not 0.0 <= shifted <= 1.0:
+                    shifted = 1.0 if shifted > 1.0 else 0.0
+                quality[place] = shifted
         return quality
 
     def without_feedback(self, scored: Scored) -> float:
         """Give what was expected of a target before any feedback."""
-        return self._before.get(scored.target.name, scored.quality)
+        return self._before[self._set.places[scored.target.name]]
 
     def error(self, target: Target) -> float | None:
         """Give the standard error of a target's quality where scores bear on it, else None."""
@@ -197,7 +207,7 @@ class Judge:
             table: Where the table's figure does.
         """
         told = [table]
-        if target.name in self._foretold:
+        if target.name in self._set.foretold:
             told.append(f"a fitted predictor by {self._familiar:.0%}")
         tallies = self._evidence.get(target.name)
         if tallies is not None:

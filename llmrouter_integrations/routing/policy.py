@@ -20,6 +20,7 @@ from llmrouter_integrations.routing.filters import (
 from llmrouter_integrations.routing.hysteresis import traffic_of
 from llmrouter_integrations.routing.judge import spread
 from llmrouter_integrations.routing.presets import PRESETS
+from llmrouter_integrations.routing.prospects import Prospects
 from llmrouter_integrations.routing.score import Scorer, SessionScorer
 from llmrouter_integrations.routing.stickiness import SessionCache
 
@@ -61,6 +62,7 @@ def decide(
     incumbents: Incumbents | None = None,
     explorer: Explorer | None = None,
     sends: bool = False,
+    prospects: Prospects | None = None,
 ) -> Decision:
     """Choose the targets for a request, best first.
 
@@ -82,6 +84,7 @@ def decide(
         incumbents: Who was chosen last, and stays where another is worth hardly more.
         explorer: Lets some requests try another target than the best.
         sends: Whether the request will be sent: only then is the choice remembered, or explores.
+        prospects: What is known of the targets; None: it is put together for this request alone.
 
     Raises:
         BudgetExceeded: Nothing is left that a budget has enough for.
@@ -105,26 +108,34 @@ def decide(
     rejected: dict[str, str] = {}
     cache = None if stay is None else SessionCache(stay, request, features.input_tokens)
     judge = None if expectations is None else expectations.over(request, features)
-    score = (
-        Scorer(request, features, targets, snapshot, judge=judge)
+    if prospects is None:
+        prospects = Prospects(targets)
+    scorer = (
+        Scorer(request, features, prospects, snapshot, judge=judge)
         if cache is None
-        else SessionScorer(request, features, targets, snapshot, cache, judge=judge)
+        else SessionScorer(request, features, prospects, snapshot, cache, judge=judge)
     )
-    any_news = bool(snapshot.targets or snapshot.groups)
+    any_rest = prospects.any_limit or any(
+        health.cooling_until > now
+        for known in (snapshot.targets, snapshot.groups)
+        for health in known.values()
+    )
     demands = Demands(features)
-    unmet, native = demands.unmet, features.native_tools
+    unmet = None if demands.are_met_by_all(prospects) else demands.unmet
+    native = features.native_tools
     wishes = Wishes(hints, targets) if is_choosy(hints) else None
     effort = features.effort
     bounded = hints.max_cost_usd is not None or hints.min_quality is not None
-    for target in targets:
-        reason = unmet(target) or (wishes.refuse(target) if wishes else None)
+    for target, scored in zip(targets, scorer.score(dear_value, dear_waiting), strict=True):
+        reason = unmet(target) if unmet else None
+        if wishes and reason is None:
+            reason = wishes.refuse(target)
         if effort is not None and reason is None:
             reason = _other_effort(target, effort)
         if reason is None:
-            scored = score(target, dear_value, dear_waiting)
             reason = _too_poor(scored, hints) if bounded else None
             if reason is None:
-                if any_news and (rest := _rests(target, snapshot, now)):
+                if any_rest and (rest := _rests(target, snapshot, now)):
                     resting.append(scored._replace(deferred=rest))
                 elif (native or features.earlier_needs) and (lack := demands.left_out(target)):
                     lacking.append(scored._replace(deferred=lack))

@@ -17,7 +17,7 @@ Needs numpy. A prediction is a few small products: about 0.1 ms for 1 KB, readin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -98,10 +98,13 @@ class Structure:
         there = away @ self.measure
         left = 1.0
         for found, near, far in zip(
-            (float(there @ there) ** 0.5, rarity), self.ordinary, self.strange, strict=True
+            (float(there @ there) ** 0.5, rarity),
+            self.ordinary.tolist(),
+            self.strange.tolist(),
+            strict=True,
         ):
             left = min(left, (far - found) / (far - near))
-        return max(float(left), 0.0)
+        return max(left, 0.0)
 
 
 def bent(
@@ -115,8 +118,8 @@ def bent(
         bends: Bends by features.
     """
     scaled = np.minimum(np.maximum(away / spread, -_CLOSE), _CLOSE)
-    beyond = [np.maximum(scaled - bend, 0.0) for bend in bends]
-    return np.concatenate((scaled, *beyond), axis=-1)
+    beyond = np.maximum(scaled[..., None, :] - bends, 0.0)
+    return np.concatenate((scaled, beyond.reshape(*scaled.shape[:-1], -1)), axis=-1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,8 +177,12 @@ def doubted(
     """
     doubt = (table.member - score) / (table.member - table.stranger)
     doubt = np.minimum(np.maximum(doubt, 0.0), 1.0)[..., None]
-    beyond = quality - quality[..., best, None]
-    return np.asarray(quality - doubt * np.where(beyond > 0, beyond + _HAIR, 0.0))
+    return quality - doubt * _beyond(quality - quality[..., best, None])
+
+
+def _beyond(lead: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give what a doubted model is to lose: its lead over the best one, and a hair."""
+    return np.asarray(np.where(lead > 0, lead + _HAIR, 0.0))
 
 
 class Weights(NamedTuple):
@@ -185,6 +192,37 @@ class Weights(NamedTuple):
     text_common: float
     table_apart: float
     text_apart: float
+
+    def of_table(self, moves: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Weigh how far the table has each model, in columns, from its level."""
+        common = moves.mean(axis=1, keepdims=True)
+        return np.asarray(
+            (self.table_common - self.table_apart) * common + self.table_apart * moves
+        )
+
+    def of_text(self, common: float, apart: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Weigh what the text says of all models, and of each."""
+        return np.asarray(self.text_common * common + self.text_apart * apart)
+
+
+class _Once(NamedTuple):
+    """What all predictions share.
+
+    Attributes:
+        level: Of the models learned.
+        best: Which of them is best overall.
+        apart: How far each is assumed to move with every e-fold of length.
+        table: Tasks to how far each is from its level there.
+        told: The same, weighed; where the task is told.
+        inferred: Likewise where it is read from the prompt.
+    """
+
+    level: NDArray[np.float64]
+    best: int
+    apart: NDArray[np.float64]
+    table: NDArray[np.float64]
+    told: NDArray[np.float64]
+    inferred: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,6 +252,20 @@ class FittedPredictor:
     inferred: Weights
     told: Weights
     notes: tuple[str, ...] = ()
+    _once: _Once = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        level = self.level[self.learned]
+        table = self.table.quality - level
+        once = _Once(
+            level,
+            int(level.argmax()),
+            LONGER_IS_HARDER * (level - level.mean()),
+            table,
+            self.told.of_table(table),
+            self.inferred.of_table(table),
+        )
+        object.__setattr__(self, "_once", once)
 
     def predict(
         self, prompts: Sequence[str], tasks: Sequence[str | None] | None = None
@@ -259,50 +311,41 @@ class FittedPredictor:
         away = reading.structure - self.structure.centre
         said, rarity = self._read(reading, away)
         familiar = self.structure.familiarity(away, rarity)
-        level = self.level[self.learned]
+        once, tasks = self._once, len(self.table.tasks)
         place = self.table.place(task)
         # the first structural feature is the logarithm of the length
-        longer = min(max(float(away[0]), -_FARTHEST), _FARTHEST)
-        far = (LONGER_IS_HARDER * longer) * (level - level.sum() / len(level))
-        if place is None:
-            near = self._inferred(said, level)
+        far = min(max(float(away[0]), -_FARTHEST), _FARTHEST) * once.apart
+        common, apart = float(said[tasks]), said[tasks + 1 :]
+        if place is not None:
+            far += once.table[place]
+            near = once.told[place] + self.told.of_text(common, apart)
         else:
-            by_table = self.table.quality[place] - level
-            near = self._weighed(self.told, by_table, said)
-            far += by_table
+            near = self.inferred.of_text(common, apart)
+            if tasks:
+                near = self._placed(near, said[:tasks])
         return far + familiar * (near - far), familiar
 
-    def _inferred(
-        self, said: NDArray[np.float64], level: NDArray[np.float64]
+    def _placed(
+        self, by_text: NDArray[np.float64], scores: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Give the models' moves where nobody tells the task."""
-        scores = said[: len(self.table.tasks)]
-        if not len(scores):
-            return self._weighed(self.inferred, np.zeros(len(level)), said)
-        highest = scores.max()
-        share = np.exp(self.table.sharpness * (scores - highest))
-        by_table = share @ self.table.quality / share.sum() - level
-        quality = level + self._weighed(self.inferred, by_table, said)
-        return doubted(quality, int(level.argmax()), self.table, highest) - level
-
-    def _weighed(
-        self, weights: Weights, by_table: NDArray[np.float64], said: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        tasks = len(self.table.tasks)
-        common = float(by_table.sum()) / len(by_table)
-        return np.asarray(
-            (weights.table_common - weights.table_apart) * common
-            + weights.text_common * said[tasks]
-            + weights.table_apart * by_table
-            + weights.text_apart * said[tasks + 1 :]
-        )
+        """Add what the table says where nobody tells the task, by the scores of the tasks."""
+        once, table = self._once, self.table
+        highest = float(scores.max())
+        share = np.exp(table.sharpness * (scores - highest))
+        near: NDArray[np.float64] = by_text + share @ once.inferred / share.sum()
+        if highest >= table.member:
+            return near
+        # as :func:`doubted` does, for a single prompt
+        doubt = min((table.member - highest) / (table.member - table.stranger), 1.0)
+        quality = once.level + near
+        return np.asarray(near - doubt * _beyond(quality - float(quality[once.best])))
 
     def _read(
         self, reading: Reading, away: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], float]:
         """Give what the text says, by column, and the mean rarity of its words."""
         structure, text = self.structure, self.text
-        sums = np.add.reduce(text.by_word[reading.buckets], axis=0).astype(np.float64)
+        sums = np.add.reduce(text.by_word.take(reading.buckets, axis=0), axis=0).astype(np.float64)
         said = bent(away, structure.spread, structure.bends) @ text.by_structure
         said += sums[:-2] / (float(sums[-2]) ** 0.5 or 1.0)
         return said, float(sums[-1]) / (len(reading.buckets) or 1)

@@ -1,9 +1,8 @@
 """Reads a prompt as features: what is asked, kept apart from what is quoted with it.
 
-What is quoted (text in fences, tags or quotation marks, long text after a colon, the middle of a
-long prompt) is read as plain words of their own kind, so that the classifier can learn that they
-say little: a poem to be summarised asks for no poem. What is asked is read as words, pairs of
-neighbours and word stems; and the form of the whole (marks) is read besides.
+What is quoted (:mod:`~.quoting`) is read as plain words of their own kind, so that the classifier
+can learn that they say little: a poem to be summarised asks for no poem. What is asked is read as
+words, pairs of neighbours and word stems; and the form of the whole (marks) is read besides.
 
 The text is brought to one form first (case, typography, width, spaces, figures), and long prompts
 are read at their beginning and their end, so that the time is bounded.
@@ -16,36 +15,14 @@ import unicodedata
 from itertools import pairwise
 from typing import NamedTuple
 
+from llmrouter_integrations.routing.quoting import ASKING_LABELS, divide
+
 __all__ = ["Reading", "read_text"]
 
 WINDOW_CHARS = 1500
 """Read at either end of a prompt; what stands between is not looked at."""
-_ASKED_CHARS = 240
-"""Of text outside quotes, read as what is asked, at either end; the middle counts as quoted."""
-_QUOTED_CHARS = 300
-"""Of quoted text, read at either end."""
-_COLON_CHARS = 60
-"""Text after a colon counts as quoted from this length on."""
-
-_QUOTES = re.compile(
-    r'"""(.+?)"""|"([^"\n]+)"|\u201c([^\u201c\u201d]+)\u201d|\u00ab([^\u00ab\u00bb]+)\u00bb|'
-    r"\u201e([^\u201e\u201c\u201d]+)[\u201c\u201d]|\u300c([^\u300c\u300d]{4,})\u300d|"
-    r"\u300e([^\u300e\u300f]{4,})\u300f",
-    re.DOTALL,
-)
-_QUOTE_OPENERS = tuple('"\u201c\u00ab\u201e\u300c\u300e')
-_TAGGED = re.compile(
-    r"<(documents?|context|text|article|passage|e?mail|sources?|quote|input|data|transcript|"
-    r"review|content|conversation|message|excerpt|notes)\b[^>]*>(.*?)</\1>",
-    re.DOTALL | re.IGNORECASE,
-)
-_COLON = re.compile(r":\s+(?=\S)")
-_LABELS = (
-    "question q task instruction instructions problem user human query request riddle exercise "
-    "frage aufgabe tâche problème pregunta tarea problema pergunta domanda compito вопрос задача "
-    "问题 質問 प्रश्न السؤال"
-)
-_ASKING_LABELS = frozenset(_LABELS.split())
+_MUCH_CHARS = 200
+"""Of quoted text; a question of so much is marked."""
 _HELLO = (
     r"hi|hello|hey|dear \w+|good (?:morning|afternoon|evening|day)|hallo|guten tag|bonjour|salut|"
     r"hola|buenas|buenos d\u00edas|ol\u00e1|oi|bom dia|ciao|buongiorno|"
@@ -76,10 +53,6 @@ _COURTESIES = 3
 """At most so many are taken off, at either end."""
 _THANKS_CHARS = 48
 _LABEL_CHARS = 14
-_SENTENCE_CHARS = 200
-"""A colon further than this from the start of its line belongs to the sentence."""
-_LAST_PARAGRAPH_CHARS = 200
-"""A paragraph behind the quoted text that is no longer than this is asked."""
 _OPTION = re.compile(r"\s*\(?[A-D][).:]\s")
 _LATER_OPTION = re.compile(r"\n\s*\(?[A-D][).:]\s")
 _IMAGE = re.compile(r"!\[|<image|\.(?:png|jpe?g|webp|gif)")
@@ -94,7 +67,9 @@ _FULL_WIDTH = (
     ("\uff08", " ("),
     ("\uff09", ") "),
     ("\u2026", "..."),
+    ("\u2018", "'"),
     ("\u2019", "'"),
+    ("\u201a", "'"),
     ("\u2013", "-"),
     ("\u00a0", " "),
     ("\u061f", "?"),
@@ -170,7 +145,7 @@ def read_text(text: str) -> Reading:
         dense = _CJK.search(text) is not None
     text = _plain(text)
     marks: list[str] = []
-    asked, quoted = _divide(text, marks, 1 / _CJK_SHARE if dense else 1.0)
+    asked, quoted = divide(text, marks, 1 / _CJK_SHARE if dense else 1.0)
     _mark(text, asked, quoted, marks)
     runs: list[str] = []
     material: set[bytes] = set()
@@ -198,7 +173,7 @@ def _plain(text: str) -> str:
             break
         begin = found.end()
     colon = text.find(":", begin, begin + _LABEL_CHARS)
-    if colon > 0 and text[begin:colon].strip().lower() in _ASKING_LABELS:
+    if colon > 0 and text[begin:colon].strip().lower() in ASKING_LABELS:
         begin = colon + 1
     for _ in range(_COURTESIES):
         last = _THANKS.search(text, max(begin, end - _THANKS_CHARS), end)
@@ -242,86 +217,6 @@ def _spelled(text: str) -> list[str]:
     return text.split()
 
 
-def _divide(text: str, marks: list[str], scale: float) -> tuple[str, str]:
-    """Divide a text into what is asked and what is quoted, and mark how it was quoted."""
-    edge = int(_ASKED_CHARS * scale)
-    quoted: list[str] = []
-    if "```" in text:
-        parts = text.split("```")
-        quoted += parts[1::2]
-        text = " \n".join(parts[::2])
-        marks.append("fence")
-    if "</" in text:
-        text = _take_out(_TAGGED, text, quoted, marks, "tagged")
-    if any(opener in text for opener in _QUOTE_OPENERS):
-        text = _take_out(_QUOTES, text, quoted, marks, "quoted")
-    if "\n>" in text:
-        lines = text.split("\n")
-        quoted += [line for line in lines if line[:1] == ">"]
-        text = "\n".join([line for line in lines if line[:1] != ">"])
-        marks.append("cited")
-    text = _after_colon(text, quoted, marks, int(_COLON_CHARS * scale))
-    if len(text) > 2 * edge:
-        quoted.append(text[edge:-edge])
-        text = f"{text[:edge]} \n{text[-edge:]}"
-        marks.append("long")
-    material = "\n".join(quoted)
-    edge = int(_QUOTED_CHARS * scale)
-    if len(material) > 2 * edge:
-        material = f"{material[:edge]} \n{material[-edge:]}"
-    return text, material
-
-
-def _take_out(
-    pattern: re.Pattern[str], text: str, quoted: list[str], marks: list[str], mark: str
-) -> str:
-    found: list[str] = []
-
-    def note(match: re.Match[str]) -> str:
-        inside = match[match.lastindex or 0]
-        if " " not in inside and inside.isascii():
-            return match[0]  # a single word is named rather than quoted
-        found.append(inside)
-        return " \n"
-
-    # a prompt that is nothing but a quotation asks what it says
-    rest = pattern.sub(note, text)
-    if not found or not rest.strip():
-        return text
-    quoted += found
-    marks.append(mark)
-    return rest
-
-
-def _after_colon(text: str, quoted: list[str], marks: list[str], least: int) -> str:
-    """Take out what stands behind a colon where it is long, but for a short last paragraph."""
-    for colon in _COLON.finditer(text):
-        start, end = colon.span()
-        if len(text) - end < least:
-            break
-        line = text[max(0, text.rfind("\n", 0, start) + 1, start - _SENTENCE_CHARS - 1) : start]
-        if len(line) > _SENTENCE_CHARS:
-            continue
-        if line.strip("#*> ").lower() in _ASKING_LABELS:
-            continue
-        material = text[end:]
-        last = ""
-        cut = material.rfind("\n\n")
-        most = _LAST_PARAGRAPH_CHARS
-        if cut <= 0 or len(material) - cut > most:
-            cut, most = material.rfind("\n"), least
-            if cut <= least:
-                cut = 0
-        if cut > 0 and len(material) - cut <= most:
-            material, last = material[:cut], material[cut:]
-        if len(material) < least:
-            break
-        quoted.append(material)
-        marks.append("colon")
-        return text[:end] + last
-    return text
-
-
 def _mark(text: str, asked: str, quoted: str, marks: list[str]) -> None:
     """Mark the form of the whole: lengths, questions, options, images, scripts."""
     seen = f"{asked}\n{quoted}"
@@ -335,7 +230,7 @@ def _mark(text: str, asked: str, quoted: str, marks: list[str]) -> None:
     last = asked.rstrip()[-1:]
     if last == "?":
         marks.append("asks")
-        if len(quoted) > _LAST_PARAGRAPH_CHARS:
+        if len(quoted) > _MUCH_CHARS:
             marks.append("asks of much")
     elif "?" in asked:
         marks.append("asks inside")

@@ -142,15 +142,17 @@ def task_from_words(said: Said, *, structured: bool = False) -> TaskTold:
         structured: Whether the answer has to have a form (a JSON schema).
     """
     if not any(said):
-        return TaskTold("extraction", "structure") if structured else TaskTold(DEFAULT, "default")
+        if structured:
+            return TaskTold("extraction", "structure")
+        return TaskTold(DEFAULT, "default", SURE)
     found = _opinion(said)
-    task, probability, logits = found
+    task, probability, _ = found
     if structured and (task == DEFAULT or probability < _STRUCTURED_SURE):
         # nobody chats in JSON
         return TaskTold("extraction", "structure")
     if probability >= LIKELY:
         return TaskTold(task, "classifier", probability)
-    chances = shipped().probabilities(logits)
+    chances = _chances(found)
     odds = tuple([pair for pair in list(chances.items())[:_MOST_ODDS] if pair[1] >= _LEAST_ODDS])
     if probability < SURE:
         return TaskTold(DEFAULT, "default", chances[DEFAULT], odds)
@@ -158,8 +160,23 @@ def task_from_words(said: Said, *, structured: bool = False) -> TaskTold:
 
 
 def task_probabilities(said: Said) -> dict[str, float]:
-    """Give the probability of every task, the likeliest first."""
-    return shipped().probabilities(_opinion(said).logits) if any(said) else {DEFAULT: 1.0}
+    """Give the probability of every task, the likeliest first.
+
+    Where nothing is sure, the default is given as much as the likeliest: it is as often right.
+    """
+    if any(said):
+        return _chances(_opinion(said))
+    others = [task for task in shipped().tasks if task != DEFAULT]
+    return {DEFAULT: SURE} | dict.fromkeys(others, (1 - SURE) / len(others))
+
+
+def _chances(found: TaskOpinion) -> dict[str, float]:
+    chances = shipped().probabilities(found.logits)
+    if found.probability >= SURE:
+        return chances
+    raised = {DEFAULT: found.probability, **{t: p for t, p in chances.items() if t != DEFAULT}}
+    whole = sum(raised.values())
+    return {task: chance / whole for task, chance in raised.items()}
 
 
 def difficulty_of(asked: str, input_tokens: int, *tasks: str) -> tuple[float, ...]:

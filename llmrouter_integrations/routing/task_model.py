@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from functools import cache, lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32, decompress
@@ -71,15 +72,11 @@ def buckets_of(text: str) -> tuple[list[int], list[int], list[int]]:
     asked = _hashed(words, _WORDS)
     asked += _hashed(pairs, _PAIRS)
     asked += _hashed(stems, _STEMS)
-    given = _hashed(quoted, _QUOTED)
-    if b"\n" in quoted:  # the weights were learned with a line break read as two empty words
-        given.remove(crc32(b"\n", _QUOTED) & 0xFFFF)
-        given += _hashed((b"", b""), _QUOTED)
-    return asked, given, _hashed(map(str.encode, marks), _MARKS)
+    return asked, _hashed(quoted, _QUOTED), _hashed(map(str.encode, marks), _MARKS)
 
 
 def _hashed(features: Iterable[bytes], start: int) -> list[int]:
-    return [crc32(feature, start) & 0xFFFF for feature in features]
+    return [checksum & 0xFFFF for checksum in map(crc32, features, repeat(start))]
 
 
 class TaskModel:

@@ -44,7 +44,7 @@ _CLOSING = re.compile(
 )
 _CLOSING_CHARACTERS = 40
 _ANSWER_LABEL = re.compile(r"(?:\s(?:answer|response|a):)+$")
-_SPACED = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()})
+_SPACED = bytes(code if chr(code).isalnum() else ord(" ") for code in range(128)) + bytes(128)
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
 _TOKENS = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 """Words, numbers, and single characters of scripts without spaces."""
@@ -121,19 +121,22 @@ STRUCTURE = (
 """Names of the structural features. Counts are given as log(1 + count), shares as they are."""
 _COUNTED = len(_COUNTS) + len(_CLASSES) + 1
 
-_MASK = np.uint64(BUCKETS - 1)
-_PAIRING = np.uint64(0x9E3779B97F4A7C15)
+# a bucket is the last bits of a hash, and the last bits are all that these need
+_MASK = np.uint16(BUCKETS - 1)
+_PAIRING = np.uint16(0x9E3779B97F4A7C15 & 0xFFFF)
 _BEGINNING = 1
 """Stands before the first word, so that how a prompt begins is a pair of its own."""
 
-# what is known of a word, in one number: its hash, then bits, then the digits of a number
-_HASH = np.uint64(0xFFFFFFFF)
+# what is known of a word, in one number: its hash, then flags, then the digits of a number
 _LONG, _NUMBER, _FIRST_MARK = 32, 33, 34
 _DIGITS = _FIRST_MARK + len(_MARKS)
 _MOST_DIGITS = 15
-_COUNTED_BITS = np.array([[_LONG], [_NUMBER], [_FIRST_MARK]], np.uint64)
-_ASKED_BITS = np.arange(_FIRST_MARK + 1, _DIGITS, dtype=np.uint64)
-_ONE = np.uint64(1)
+_FLAGS = 1 << _DIGITS - _LONG
+# which flags are in what all of them make together: to count all at once
+_FLAGS_OF_ALL = np.array(
+    [[all_of >> flag & 1 for flag in range(_DIGITS - _LONG)] for all_of in range(_FLAGS)],
+    np.float64,
+)
 
 
 class _Vocabulary(dict[str, int]):
@@ -217,26 +220,30 @@ def read_prompt(prompt: str, shared_lines: Container[int] = frozenset()) -> Read
                 own.append(line)
         lines = own
     text = "\n".join(lines)
-    words = text.translate(_SPACED).split() if text.isascii() else _TOKENS.findall(text)
-    known = np.array([_BEGINNING, *map(_KNOWN.__getitem__, words)], np.uint64)
-    hashes = known & _HASH
-    pairs = hashes[:-1] * _PAIRING + hashes[1:]
-    found = np.concatenate((hashes[1:], pairs, np.array(shared, np.uint64)))
-    buckets = (found & _MASK).astype(np.uint16)
+    encoded = text.encode(errors="surrogatepass")
+    words = encoded.translate(_SPACED).decode().split() if text.isascii() else _TOKENS.findall(text)
+    known = np.array([_BEGINNING, *map(_KNOWN.__getitem__, words)], np.int64)
+    hashes = known.astype(np.uint16)
+    own_hashes = hashes[1:]
+    found = [own_hashes, hashes[:-1] * _PAIRING + own_hashes]
+    if shared:
+        found.append(np.array(shared, np.int64).astype(np.uint16))
+    buckets = np.concatenate(found)
+    buckets &= _MASK
     buckets.sort(kind="stable")  # a radix sort, for so short a type
     first = np.empty(len(buckets), np.bool_)
     first[:1] = True
     np.not_equal(buckets[1:], buckets[:-1], out=first[1:])
-    return Reading(buckets[first], _structure(text, lines, words, known))
+    return Reading(buckets[first], _structure(text, encoded, lines, words, known))
 
 
 def _structure(
-    text: str, lines: list[str], words: list[str], known: NDArray[np.uint64]
+    text: str, encoded: bytes, lines: list[str], words: list[str], known: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    encoded = np.frombuffer(text.encode(errors="surrogatepass"), np.uint8)
-    by_class = (np.bincount(encoded, minlength=256) @ _CLASS_OF_BYTE).tolist()
-    long, numbers, steps = (known >> _COUNTED_BITS & _ONE).sum(axis=1).tolist()
-    asked = (np.bitwise_or.reduce(known) >> _ASKED_BITS & _ONE).tolist()
+    counts = np.bincount(np.frombuffer(encoded, np.uint8), minlength=256)
+    by_class = (counts @ _CLASS_OF_BYTE).tolist()
+    flags = np.bincount(known >> _LONG & _FLAGS - 1, minlength=_FLAGS)
+    long, numbers, steps, *asked = (flags @ _FLAGS_OF_ALL).tolist()
     distinct = len(set(words))
     count = len(words) + 1
     figures = np.array(
@@ -257,7 +264,7 @@ def _structure(
             10 * distinct / count,
             10 * numbers / count,
             10 * steps / count,
-            *asked,
+            *[found > 0 for found in asked],
             any(mark in text for mark in _CODE),
             text.endswith("?"),
         ),

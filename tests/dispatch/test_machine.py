@@ -37,6 +37,7 @@ from llmrouter_integrations.errors import (
     OverloadedError,
     QuotaExhaustedError,
     RateLimitedError,
+    RejectedAnswerError,
     RouterError,
     ServerError,
     StreamInterrupted,
@@ -722,3 +723,37 @@ def test_a_stream_that_trickles_past_the_configured_deadline_is_held_against_its
     )
     assert isinstance(played.error, StreamInterrupted | DeadlineExceeded)
     assert state.snapshot().targets["a"].failures == failures
+
+
+def test_a_repair_that_had_to_wait_keeps_to_the_retries_too() -> None:
+    state, now = MemoryState(), 1000.0
+    machine = dispatch(
+        Plan((B, A), 60.0),
+        state=state,
+        settings=DispatchSettings(max_retries=1),
+        settle=as_told,
+        rng=random.Random(0),
+        now=now,
+        streamed=False,
+    )
+    asked, step = [], next(machine)
+    beside = state.admit("b", "g-b", now)
+    assert beside is not None
+    # another request finds b to rest, so its answer cannot be mended at once
+    state.record(beside, Outcome(ok=False, cools="target", retry_after_s=12.0), now)
+    errors = {
+        "b": RejectedAnswerError("no", answer=ANSWER),
+        "a": EmptyAnswerError("nothing in it"),
+    }
+    while not isinstance(step, Done):
+        if isinstance(step, Wait):
+            now += step.seconds
+            step = machine.send(Woke(now))
+            continue
+        assert isinstance(step, CallTarget)
+        asked.append(step.target.name)
+        now += 5.0
+        step = machine.send(Failed(now, errors[step.target.name], DROPPED))
+    assert asked[:2] == ["b", "a"]
+    assert len(asked) == 3
+    assert step.response is not None

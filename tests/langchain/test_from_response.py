@@ -129,7 +129,7 @@ def test_metadata_tell_who_answered_and_what_it_cost():
             "token_usage": {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8},
             "llmrouter": {
                 "decision_id": None,
-                "propensity": 1.0,
+                "propensity": None,
                 "target": "acme/tiny-1",
                 "model": "tiny-1",
                 "provider": "acme",

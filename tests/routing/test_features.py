@@ -116,7 +116,7 @@ def test_what_is_not_sure_is_left_to_the_default(monkeypatch):
     seen = read_features(Request((user("what no other test here asks"),)), EMPTY)
     assert (seen.task, seen.task_source) == ("chat", "default")
     assert 0 < seen.task_probability < SURE
-    assert [odds.task for odds in seen.odds] == ["code", "math", "chat", "overall"]
+    assert [odds.task for odds in seen.odds] == ["chat", "code", "math", "overall"]
     assert sum(odds.probability for odds in seen.odds) == pytest.approx(1)
     *told, rest = seen.odds
     assert min(o.difficulty for o in told) < seen.difficulty < max(o.difficulty for o in told)

@@ -49,7 +49,7 @@ def test_a_prediction_that_is_none_leaves_the_table_as_it_is(predicted):
         predict_one=lambda prompt, task: SimpleNamespace(quality=predicted, familiar=1.0),
     )
     judge = expectations([target("a")], predictor=predictor).over(ASKED, features())
-    assert judge(target("a"), 0.9) == 0.9
+    assert judge.correct([0.9]) == [0.9]
 
 
 def test_all_of_it_one_after_the_other():
@@ -63,17 +63,16 @@ def test_all_of_it_one_after_the_other():
     judge = found.over(ASKED, features())
     predicted = 0.5 * 0.9 + 0.5 * 0.2
     shift = beliefs(tallies, {"code": 1.0}, one.outlook("overall").quality_error)["code"].shift
-    assert judge(one, 0.9) == pytest.approx(predicted + shift)
+    assert judge.correct([0.9, 0.9]) == [pytest.approx(predicted + shift), 0.9]
     scored = SimpleNamespace(target=one, quality=0.0)
     assert judge.without_feedback(scored) == pytest.approx(predicted)
-    assert judge(other, 0.9) == 0.9
 
 
 @pytest.mark.parametrize(("excess", "quality"), [(1e6, 1.0), (-1e6, 0.0)])
 def test_quality_stays_a_probability(excess, quality):
     one = target()
     judge = expectations([one], {"a": {"code": Tally(10, excess, 0.0)}}).over(ASKED, features())
-    assert judge(one, 0.9) == quality
+    assert judge.correct([0.9]) == [quality]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +97,7 @@ def test_evidence_that_changed_counts_at_once_and_age_within_the_hour():
     )
 
     def quality():
-        return found.over(ASKED, features())(one, 0.5)
+        return found.over(ASKED, features()).correct([0.5])[0]
 
     fresh = quality()
     now[0] = LOOKED_AT_AGAIN_S - 1

@@ -7,6 +7,7 @@ import pytest
 from llmrouter_integrations.config import TargetConfig
 from llmrouter_integrations.messages import Message, Request, TextPart
 from llmrouter_integrations.routing.decision import Features, TaskOdds
+from llmrouter_integrations.routing.prospects import Prospects
 from llmrouter_integrations.routing.score import Scorer
 from llmrouter_integrations.routing.target import Target
 from llmrouter_integrations.state.base import Snapshot
@@ -26,7 +27,8 @@ def features(task, difficulty, odds=()):
 
 
 def score(seen, of):
-    return Scorer(REQUEST, seen, [of], Snapshot())(of, 1.0, 0.0)
+    (scored,) = Scorer(REQUEST, seen, Prospects([of]), Snapshot()).score(1.0, 0.0)
+    return scored
 
 
 def test_what_is_expected_is_averaged_over_what_may_be_meant():
