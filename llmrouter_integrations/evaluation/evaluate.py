@@ -213,8 +213,12 @@ def _judged(table: LabelledTable) -> tuple[LabelledTable, NDArray[np.bool_], lis
     if len(table.models) < 2 or rows < 2:
         raise DatasetError(
             f"{table.name}: {rows} rows have labels of all of {len(table.models)} models; "
-            "routing is measured on at least 2 rows and 2 models; "
-            "`llmrouter fit` learns from rows with gaps, and says how well"
+            "routing is measured on at least 2 rows and 2 models"
+            + (
+                ""
+                if whole.all()
+                else "; `llmrouter fit` learns from rows with gaps, and says how well"
+            )
             + (f" ({'; '.join(notes)})" if notes else "")
         )
     if rows < _FEW_ROWS:
