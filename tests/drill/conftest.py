@@ -21,11 +21,13 @@ def stage():
 def scene_of(stage):
     """Gives the built-in scene of a protocol, or that of a configuration, for rows of a kind."""
     scenes = {}
+    configs = []  # held, lest another takes the place, and the id, of one that is gone
 
     def make(config="openai-chat", kind=""):
         known = (config if isinstance(config, str) else id(config), kind == "time")
         if known not in scenes:
             config = built_in(config) if isinstance(config, str) else config
+            configs.append(config)
             patience_s = PATIENCE_S.get(kind, 1.0)
             scene = scenes[known] = SimulatedScene(config, stage, patience_s=patience_s)
             # what a first call alone pays for (certificates, imports) is not to run into a limit
