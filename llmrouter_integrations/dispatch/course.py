@@ -249,7 +249,10 @@ class Course:
 
     def committed(self, event: Committed) -> Relay:
         """Take note of a stream's first content: this one is handed on, and no other."""
-        call = self._flights.commit(event).call
+        flight, failed = self._flights.commit(event)
+        call = flight.call
+        for target, error in failed:  # if this stream breaks, they are no longer yet to be asked
+            self._weigh(target, error, event.now)
         broken = self._broken
         replaced = broken is not None and not isinstance(call.amend, Continue)
         return Relay(call.target, broken.partial if replaced and broken is not None else None)

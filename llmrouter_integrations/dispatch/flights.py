@@ -123,20 +123,21 @@ class Flights:
             return self._under_way.pop(name)
         return self._under_way.popitem()[1]
 
-    def commit(self, event: Committed) -> Flight:
-        """Keep one stream, and lose the others."""
+    def commit(self, event: Committed) -> tuple[Flight, list[tuple[PlanTarget, AttemptError]]]:
+        """Keep one stream, and lose the others; gives those that had failed by then, too."""
         flight = self.land(event.target)
-        self.lose_others(event)
+        failed = self.lose_others(event)
         self._under_way[flight.call.target.name] = flight
         flight.so_far = event.so_far
         if self._plan.verify is None:  # else it was held until its end, and nobody knows
             flight.first_token_s = event.now - flight.began
         self._state.alive(flight.permit, event.now)
-        return flight
+        return flight, failed
 
-    def lose_others(self, won: Answered | Committed) -> None:
-        """Book the calls that another was faster than."""
+    def lose_others(self, won: Answered | Committed) -> list[tuple[PlanTarget, AttemptError]]:
+        """Book the calls that another was faster than; gives those that had failed by then."""
         now = won.now
+        failed: list[tuple[PlanTarget, AttemptError]] = []
         came = {event.target: event for event in won.beside}
         while self._under_way:
             name, lost = self._under_way.popitem()
@@ -145,6 +146,7 @@ class Flights:
             if isinstance(event, Failed):
                 self.teach(lost, event)
                 self._ledger.failed(target, event, None, duration_s, lost.first_token_s)
+                failed.append((target, event.error))
             elif isinstance(event, (Answered, Unjudged)):
                 self.praise(lost, event)
                 self._ledger.lost(target, duration_s, event)
@@ -161,6 +163,7 @@ class Flights:
                     now,
                 )
                 self._ledger.lost(target, duration_s)
+        return failed
 
     def praise(self, flight: Flight, event: Answered | Unjudged) -> None:
         """Tell the state that a call was answered."""

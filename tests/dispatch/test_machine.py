@@ -10,7 +10,13 @@ import pytest
 from tenacity.wait import wait_exception, wait_fixed
 
 from llmrouter_integrations.dispatch.machine import dispatch
-from llmrouter_integrations.dispatch.plan import DispatchSettings, Plan, PlanTarget, Settlement
+from llmrouter_integrations.dispatch.plan import (
+    DispatchSettings,
+    Hedge,
+    Plan,
+    PlanTarget,
+    Settlement,
+)
 from llmrouter_integrations.dispatch.steps import (
     Answered,
     Broke,
@@ -19,6 +25,7 @@ from llmrouter_integrations.dispatch.steps import (
     Done,
     Failed,
     Relay,
+    Slow,
     Wait,
     Woke,
 )
@@ -757,3 +764,27 @@ def test_a_repair_that_had_to_wait_keeps_to_the_retries_too() -> None:
     assert asked[:2] == ["b", "a"]
     assert len(asked) == 3
     assert step.response is not None
+
+
+def test_who_failed_beside_a_stream_is_not_asked_anew_when_that_breaks() -> None:
+    machine = dispatch(
+        Plan(
+            (A, B),
+            60.0,
+            on_interrupt="restart",
+            hedge=Hedge(lambda asked: 1.0, lambda usd: True),
+        ),
+        state=MemoryState(),
+        settings=DispatchSettings(max_retries=0),
+        settle=as_told,
+        rng=random.Random(0),
+        now=1000.0,
+        streamed=True,
+    )
+    assert next(machine).target == A
+    assert machine.send(Slow(1001.0)).target == B
+    failed = Failed(1002.0, EmptyAnswerError("nothing in it"), (), "a")
+    assert isinstance(machine.send(Committed(1002.0, "b", beside=(failed,))), Relay)
+    with pytest.raises(StreamInterrupted) as raised:
+        machine.send(Broke(1003.0, server(), ANSWER, (), "b"))
+    assert [attempt.target for attempt in raised.value.attempts] == ["a", "b"]
